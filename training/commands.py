@@ -5,8 +5,7 @@ What a command does is imported when it runs, so that --help does not wait for P
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import FrameType
 from typing import Annotated, Final, TypeVar
@@ -399,23 +398,14 @@ def say_loading() -> None:
 def until_stopped(work: Callable[[Callable[[], bool]], object]) -> int:
     """Do work that asks now and then whether to stop, and return the exit status.
 
+    The first Ctrl-C or SIGTERM asks for a clean stop after the step under way, the second ends at
+    once.
+
     Args:
         work: Called with the question; raises `Stopped` once it has stopped.
     """
     from training.learning.loop import Stopped
 
-    with _stop_requests() as requests:
-        try:
-            work(lambda: bool(requests))
-        except Stopped:
-            sys.stderr.write("Stopped; the same command resumes from here.\n")
-            return STOPPED
-    return 0
-
-
-@contextmanager
-def _stop_requests() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM; the first asks for a clean stop, the second ends at once."""
     requests: list[int] = []
 
     def note(number: int, _frame: FrameType | None) -> None:
@@ -426,10 +416,14 @@ def _stop_requests() -> Iterator[list[int]]:
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield requests
+        work(lambda: bool(requests))
+    except Stopped:
+        sys.stderr.write("Stopped; the same command resumes from here.\n")
+        return STOPPED
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    return 0
 
 
 PROGRAM: Final = Program(

@@ -32,13 +32,7 @@ from training.runs.folder import (
 
 @dataclass(frozen=True)
 class Crossval:
-    """What the out-of-fold scores of all folds are worth.
-
-    Attributes:
-        judged: The pooled scores.
-        auroc_by_fold: Each fold's own.
-        notes: What must not be trusted.
-    """
+    """What the out-of-fold scores of all folds are worth, pooled and fold by fold."""
 
     judged: Performance
     auroc_by_fold: tuple[float, ...]

@@ -14,7 +14,7 @@ from core.bundle import InputTransform, build_network, known_slides
 from core.command_line import say
 from core.errors import NodelensError, RunError
 from core.files import alone_in, write_json
-from training.data.labelled import Teacher, open_labelled, read_teacher
+from training.data.labelled import open_labelled, read_teacher
 from training.data.pack import Feed, open_pack, require_labels
 from training.data.split import (
     PatchTable,
@@ -104,14 +104,16 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
             options.out.mkdir(parents=True, exist_ok=True)
             pack = open_pack(source, options.cache or folder.pack)
     split = _noting_start(_split(options, pack.table), pack.table, initial)
-    teacher = _teacher(options, pack.table, split)
+    taught, teacher_sha256 = None, ""
+    if options.teacher_scores is not None:
+        taught, teacher_sha256 = read_teacher(options.teacher_scores, pack.table, split.train)
     config = RunConfig.of(
         recipe=options.recipe,
         seed=options.seed,
         pack=pack,
         split=split,
         initial=initial,
-        teacher_sha256=teacher.sha256 if teacher else "",
+        teacher_sha256=teacher_sha256,
     )
     if recorded is not None:
         require_same(recorded.config.values(), config.values())
@@ -142,7 +144,7 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         precision=precision,
         folder=own,
         team=team,
-        teacher_logits=torch.from_numpy(teacher.logits).to(device) if teacher else None,
+        teacher_logits=None if taught is None else torch.from_numpy(taught).to(device),
         checkpoint_minutes=options.checkpoint_minutes,
         checkpoint_steps=options.checkpoint_steps,
         should_stop=should_stop,
@@ -153,18 +155,6 @@ def _fit(options: FitOptions, team: Team, should_stop: Callable[[], bool]) -> Ru
         _write_teaching(run)
     _finish(own, config, state)
     return folder
-
-
-def _teacher(options: FitOptions, table: PatchTable, split: Split) -> Teacher | None:
-    if options.teacher_scores is None:
-        return None
-    teacher = read_teacher(options.teacher_scores, table, split.train)
-    if teacher.taught < len(split.train):
-        say(
-            f"Note: the teacher has a score for {teacher.taught:,} of {len(split.train):,} "
-            "training patches; the others follow their label alone."
-        )
-    return teacher
 
 
 def _split(options: FitOptions, table: PatchTable) -> Split:

@@ -18,8 +18,10 @@ from .card import Parent as Parent
 from .card import Preprocessing as Preprocessing
 from .card import StartingWeights as StartingWeights
 from .card import Validation as Validation
+from .card import card_table as card_table
 from .card import distinct_models as distinct_models
 from .card import known_slides as known_slides
+from .card import metric_name as metric_name
 from .card import same_model as same_model
 from .network import CENTRE_STREAM as CENTRE_STREAM
 from .network import HIDDEN_LAYER as HIDDEN_LAYER
@@ -33,5 +35,3 @@ from .network import head_names as head_names
 from .network import load_weights as load_weights
 from .network import tumour_logit as tumour_logit
 from .pooling import CentreAndContextPool as CentreAndContextPool
-from .summary import card_table as card_table
-from .summary import metric_name as metric_name

@@ -23,6 +23,9 @@ from core.files import key_of
 from core.settings import PROJECT, SHIPPED_GRAPHS
 
 if TYPE_CHECKING:
+    import torch
+
+    from core.bundle.card import Architecture, Preprocessing
     from core.engine.pytorch import TorchEngine
 
 
@@ -58,14 +61,7 @@ def open_engine(
     if device == "cuda" or (device == "auto" and kind is EngineKind.AUTO and _has_cuda()):
         from core.engine.cuda import CudaEngine  # noqa: PLC0415 - loads PyTorch
 
-        card = bundle.card
-        return CudaEngine(
-            card.architecture,
-            card.preprocessing,
-            bundle.weights,
-            layers=card.domain_layers,
-            precision=precision,
-        )
+        return CudaEngine(*_parts(bundle), layers=bundle.card.domain_layers, precision=precision)
     if kind is EngineKind.PYTORCH:
         return _pytorch(bundle)
     try:
@@ -109,14 +105,12 @@ def _openvino(bundle: Bundle, precision: Precision, graphs: Path) -> Engine:
 def _pytorch(bundle: Bundle) -> "TorchEngine":
     from core.engine.pytorch import TorchEngine  # noqa: PLC0415 - loads PyTorch
 
-    card = bundle.card
-    return TorchEngine(
-        card.architecture,
-        card.preprocessing,
-        bundle.weights,
-        layers=card.domain_layers,
-        device="cpu",
-    )
+    layers = bundle.card.domain_layers
+    return TorchEngine(*_parts(bundle), layers=layers, device="cpu")
+
+
+def _parts(bundle: Bundle) -> "tuple[Architecture, Preprocessing, dict[str, torch.Tensor]]":
+    return bundle.card.architecture, bundle.card.preprocessing, bundle.weights
 
 
 _GRAPH_FORMAT: Final = 3

@@ -1,8 +1,8 @@
+from .against_labels import AppliedPoint as AppliedPoint
 from .against_labels import LabelCheck as LabelCheck
 from .against_labels import batch_scores as batch_scores
 from .against_labels import check_labels as check_labels
-from .amended import AppliedPoint as AppliedPoint
-from .amended import labelled as labelled
+from .against_labels import labelled as labelled
 from .classifier import Classifier as Classifier
 from .classifier import SelfTest as SelfTest
 from .classifier import TestTimeAugmentation as TestTimeAugmentation

@@ -29,12 +29,7 @@ _OF_A_HASH: Final = 12
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several equal shares of a source.
-
-    Attributes:
-        number: Which, from 1.
-        of: How many there are.
-    """
+    """One of several equal shares of a source, numbered from 1."""
 
     number: int
     of: int

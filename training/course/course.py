@@ -394,12 +394,7 @@ def require_course(recipe: Recipe) -> None:
 
 @dataclass
 class KeptCourse(Course):
-    """A course that writes what it has reached.
-
-    Attributes:
-        pack: The patches.
-        initial: Where the networks started.
-    """
+    """A course that writes what it has reached."""
 
     pack: Pack
     initial: InitialWeights

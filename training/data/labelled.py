@@ -2,13 +2,14 @@
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.command_line import say
 from core.errors import RunError, why
 from core.patches import PatchSource, open_source
 from core.scoring.outputs import scores_by_id
@@ -39,28 +40,18 @@ _LEAST: Final = 1e-6
 """A probability of 0 or 1 has no finite logit."""
 
 
-@dataclass(frozen=True, eq=False)
-class Teacher:
-    """What a teacher says of N patches.
+def read_teacher(path: Path, table: PatchTable, train: IntArray) -> tuple[NDArray[np.float32], str]:
+    """Return a teacher's logits and the hash of its file; says how many it lacks.
 
-    Attributes:
-        logits: (N,) float32 by row of the table, NaN where it says nothing.
-        sha256: Of the file.
-        taught: How many training patches it says something of.
-    """
-
-    logits: NDArray[np.float32]
-    sha256: str
-    taught: int
-
-
-def read_teacher(path: Path, table: PatchTable, train: IntArray) -> Teacher:
-    """Return the scores of a teacher as logits; patches without one follow their label alone.
+    Patches without a score follow their label alone.
 
     Args:
         path: CSV or Parquet with `id` and `prob_tumour`, as `python -m core score` writes it.
         table: The patches.
         train: Rows of which some must have a score.
+
+    Returns:
+        (N,) float32 by row of the table, NaN where it says nothing; the SHA-256 of the file.
 
     Raises:
         RunError: The file cannot be read, or no training patch has a score.
@@ -79,6 +70,11 @@ def read_teacher(path: Path, table: PatchTable, train: IntArray) -> Teacher:
             f"The teacher's scores {path.name} match none of the {len(train):,} training patches. "
             "Name a teacher for these patches."
         )
+    if taught < len(train):
+        say(
+            f"Note: the teacher has a score for {taught:,} of {len(train):,} "
+            "training patches; the others follow their label alone."
+        )
     clipped = np.clip(scores, _LEAST, 1 - _LEAST)
     logits = np.log(clipped / (1 - clipped)).astype(np.float32)
-    return Teacher(logits, digest, taught)
+    return logits, digest

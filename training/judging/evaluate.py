@@ -29,14 +29,7 @@ PAGE_FILE: Final = "evaluation.html"
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What `evaluate` found.
-
-    Attributes:
-        subject: What was judged.
-        performance: Its metrics.
-        against: The other one, if any.
-        contest: The comparison with it.
-    """
+    """What `evaluate` found of a subject, alone or against another."""
 
     subject: Subject
     performance: Performance

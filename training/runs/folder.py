@@ -29,11 +29,7 @@ ENSEMBLE_FILE: Final = "ensemble.json"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where a run keeps what.
-
-    Attributes:
-        root: The folder.
-    """
+    """Where a run keeps what."""
 
     root: Path
 
@@ -79,14 +75,7 @@ class RecordedRun:
 
 @dataclass(frozen=True, eq=False)
 class FinishedRun:
-    """A run that has ended.
-
-    Attributes:
-        folder: Where it is.
-        recorded: What it was.
-        outcome: How it ended.
-        weights: Its best.
-    """
+    """A run that has ended, with its best weights."""
 
     folder: RunFolder
     recorded: RecordedRun

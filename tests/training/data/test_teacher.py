@@ -19,19 +19,21 @@ def test_scores_become_logits_by_id(suffix: str, tmp_path: Path) -> None:
     file = tmp_path / f"teacher.{suffix}"
     scores = pd.DataFrame({"id": ["p1", "p0", "else"], "prob_tumour": [0.75, 0.0, 0.5]})
     scores.to_csv(file, index=False) if suffix == "csv" else scores.to_parquet(file, index=False)
-    teacher = read_teacher(file, TABLE, TRAIN)
-    assert teacher.logits[1] == pytest.approx(np.log(3))
-    assert np.isfinite(teacher.logits[0])
-    assert teacher.logits[0] < -10
-    assert np.isnan(teacher.logits[2])
+    logits, _ = read_teacher(file, TABLE, TRAIN)
+    assert logits[1] == pytest.approx(np.log(3))
+    assert np.isfinite(logits[0])
+    assert logits[0] < -10
+    assert np.isnan(logits[2])
 
 
-def test_patches_without_a_score_are_nan_and_counted(tmp_path: Path) -> None:
+def test_patches_without_a_score_are_nan_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "teacher.csv"
     file.write_text("id,prob_tumour\np0,0.5\np1,\n", "utf-8")
-    teacher = read_teacher(file, TABLE, TRAIN)
-    assert teacher.taught == 1
-    assert np.isnan(teacher.logits[1])
+    logits, _ = read_teacher(file, TABLE, TRAIN)
+    assert "a score for 1 of 2 training patches" in capsys.readouterr().err
+    assert np.isnan(logits[1])
 
 
 def test_a_teacher_of_no_training_patch_is_told(tmp_path: Path) -> None:
