@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bundle import ValidationScores, build_network, read_bundle, read_validation, write_card
+from core.bundle import build_network, read_bundle, read_validation, write_card
 from core.bundle.card import Architecture, TrainingDomain
 from core.bundle.domain import fit_domain, left_out_in_turn, write_domain
 from core.engine import TorchEngine, in_passes
@@ -33,8 +33,9 @@ def run_domain(options: DomainOptions) -> TrainingDomain:
     engine = TorchEngine(
         card.architecture, card.preprocessing, bundle.weights, layers=layers, device="cpu"
     )
-    folds = fold_of_patch(read_validation(options.model))
-    if folds:
+    scores = read_validation(options.model)
+    if scores.folds is not None:
+        folds = dict(zip(scores.ids.tolist(), scores.folds.tolist(), strict=True))
         train, left_out = _all_statistics(engine, options, folds)
         domain = fit_domain(train, left_out_in_turn(train, left_out), share=options.share)
         judged_on = (
@@ -72,13 +73,6 @@ def early_layers(architecture: Architecture) -> tuple[str, ...]:
             "blocks.1 --layers blocks.2."
         )
     return tuple(layers)
-
-
-def fold_of_patch(scores: ValidationScores) -> dict[str, int]:
-    """Return the fold of each patch of validation scores by its id; empty where there are none."""
-    if scores.folds is None:
-        return {}
-    return dict(zip(scores.ids.tolist(), scores.folds.tolist(), strict=True))
 
 
 def _statistics(

@@ -14,24 +14,19 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
-from torch import Tensor
 
 from core.command_line import say
 from core.errors import RunError
 from core.files import replacing, write_json
 from training.average import mean_weights
-from training.bundling.serving import swapped
-from training.course.lockstep import Learners, Stage, Weights, predict, train_stage
+from training.course.lockstep import Cohort, Logits, Stage, Weights, splits_of, train_stage
 from training.crossval import gather
 from training.data.labelled import open_labelled
 from training.data.pack import Pack, open_pack, require_labels
-from training.data.split import IntArray, PatchTable, Split, split_fold, split_none
+from training.data.split import Split
 from training.fitting import require_own_folder
 from training.learning.randomness import seed_start
-from training.options import CourseOptions, Fold, Plan
+from training.options import CourseOptions, Plan
 from training.recipes.recipe import (
     Augmentation,
     Distillation,
@@ -44,7 +39,6 @@ from training.runs.device import prepare_device, sitting
 from training.runs.folder import RunFolder, fold_folder, write_config, write_scores, write_tensors
 from training.runs.initial import InitialWeights, initial_network
 
-FOLDS: Final = 5
 TRUNK_PX: Final = 96
 """The first stage sees patches as they are, at a quarter of the cost."""
 TRUNK_RATE: Final = 1e-3
@@ -53,7 +47,6 @@ SMALL_RATE: Final = 1e-3
 LEAST_CENTRE_AUROC: Final = 0.40
 """A network below this follows the surroundings; it ships only if all are."""
 CHOSEN: Final = "chosen"
-Logits = NDArray[np.float32]
 
 
 def affordable_steps(plan: Plan, spent_seconds: float, branch_seconds: float) -> int:
@@ -71,86 +64,6 @@ def affordable_steps(plan: Plan, spent_seconds: float, branch_seconds: float) ->
     left = plan.seconds - spent_seconds - len(plan.small) * plan.small_steps * 0.7 * step
     affordable = int(left / (2 * step * len(plan.students)) / 50) * 50
     return min(plan.student_steps, max(200, affordable))
-
-
-def splits_of(table: PatchTable, seed: int) -> tuple[Split, ...]:
-    """Return the split of each fold by whole slides, and that of the refit behind them.
-
-    Raises:
-        RunError: Slides are too few or unknown, or a side lacks a class.
-    """
-    folds = [split_fold(table, Fold(number, FOLDS), seed=seed) for number in range(FOLDS)]
-    return (*folds, split_none(table))
-
-
-@dataclass(frozen=True, eq=False)
-class Cohort:
-    """Patches on a device, with their folds.
-
-    Attributes:
-        table: What is known of the N patches.
-        images_rgb_u8: (N, 96, 96, 3) on the device.
-        splits: Of each fold, and of the refit behind them.
-    """
-
-    table: PatchTable
-    images_rgb_u8: Tensor
-    splits: tuple[Split, ...]
-
-    @staticmethod
-    def of(pack: Pack, device: torch.device, *, seed: int) -> "Cohort":
-        """Put patches on a device and their known slides into folds.
-
-        Raises:
-            RunError: Slides are too few or unknown, or a side lacks a class.
-        """
-        images = torch.from_numpy(pack.images_rgb_u8[pack.image_rows]).to(device)
-        return Cohort(pack.table, images, splits_of(pack.table, seed))
-
-    @property
-    def folds(self) -> IntArray:
-        """(N,) from 1, 0 where no fold validates on the patch."""
-        folds = np.zeros(len(self.table), np.int64)
-        for number, split in enumerate(self.splits, start=1):
-            folds[split.val] = number
-        return folds
-
-    def learners(self, *, seed: int) -> Learners:
-        """Return a learner for each fold, and one of all patches behind them."""
-        device = self.images_rgb_u8.device
-        return Learners(
-            self.images_rgb_u8,
-            torch.from_numpy(self.table.labels).float().to(device),
-            tuple(torch.from_numpy(split.train).to(device) for split in self.splits),
-            tuple(seed + number for number in range(len(self.splits))),
-        )
-
-    def out_of_fold(
-        self, recipe: Recipe, networks: Sequence[Weights], *, views: Sequence[int] = (0,)
-    ) -> Logits:
-        """Return tumour logits (N, views); NaN where no fold validates."""
-        logits = np.full((len(self.table), len(views)), np.nan, np.float32)
-        for split, weights in zip(self.splits[:FOLDS], networks, strict=False):
-            images = self.images_rgb_u8[torch.from_numpy(split.val).to(self.images_rgb_u8.device)]
-            logits[split.val] = predict(recipe, weights, images, views=views).cpu().numpy()
-        return logits
-
-    def auroc(self, logits: Logits, rows: IntArray | None = None) -> float:
-        """Return the AUROC of logits (N,) of some rows, or pooled of all patches in folds."""
-        rows = np.flatnonzero(self.folds) if rows is None else rows
-        return float(roc_auc_score(self.table.labels[rows], logits[rows]))
-
-    def centre_auroc(self, recipe: Recipe, networks: Sequence[Weights]) -> float:
-        """Return the out-of-fold AUROC of the centre's label in surroundings of the other one."""
-        labels, scores = [], []
-        for split, weights in zip(self.splits[:FOLDS], networks, strict=False):
-            own = self.table.labels[split.val]
-            rows = torch.from_numpy(split.val).to(self.images_rgb_u8.device)
-            mixed = swapped(self.images_rgb_u8[rows].cpu().numpy(), own, other=True)
-            images = torch.from_numpy(mixed).to(self.images_rgb_u8.device)
-            labels.append(own)
-            scores.append(predict(recipe, weights, images)[:, 0].cpu().numpy())
-        return float(roc_auc_score(np.concatenate(labels), np.concatenate(scores)))
 
 
 @dataclass(frozen=True)
@@ -213,23 +126,21 @@ class Course:
         Candidates are the mean of the branches' weights, each student, the mean of the students,
         and the mean of that and of the branches' mean.
         """
-        asked, plan, patches = (
-            self.options.recipe,
-            self.options.plan,
-            len(self.cohort.splits[-1].train),
-        )
+        asked, plan, cohort = self.options.recipe, self.options.plan, self.cohort
+        seed, patches = self.options.seed, len(cohort.splits[-1].train)
         size_px = asked.preprocessing.input_size_px
-        learners = self.cohort.learners(seed=self.options.seed)
         alone = replace(asked, distillation=Distillation())
-        stage = Stage("trunk", plan.trunk_steps, at(alone, size_px=TRUNK_PX, rate=TRUNK_RATE))
-        trunk = train_stage(stage, learners, [self.start] * len(learners.rows))
-        self.judge("trunk", stage.recipe, trunk)
+        recipe = at(alone, size_px=TRUNK_PX, rate=TRUNK_RATE)
+        stage = Stage("trunk", plan.trunk_steps, recipe, seed)
+        trunk = train_stage(stage, cohort, [self.start] * len(cohort.rows))
+        self.judge("trunk", recipe, trunk)
         branches, branch_seconds = [], 0.0
         recipe = lasting(at(alone, rate=BRANCH_RATE), plan.branch_steps, patches)
         for number in range(1, plan.branches + 1):
             began = time.monotonic()
-            stage = Stage(f"branch-{number}", plan.branch_steps, recipe)
-            branches.append(train_stage(stage, self._seeded(learners, number), trunk))
+            own = seed + 100 * number
+            stage = Stage(f"branch-{number}", plan.branch_steps, recipe, own)
+            branches.append(train_stage(stage, cohort, trunk))
             branch_seconds = time.monotonic() - began
             self.judge(stage.name, recipe, branches[-1])
         together = np.mean([self.scores[f"branch-{n + 1}"] for n in range(plan.branches)], axis=0)
@@ -242,9 +153,8 @@ class Course:
         students = []
         for number, transplants in enumerate(plan.students, start=1):
             recipe = lasting(replace(asked, transplant_share=transplants), steps, patches)
-            stage = Stage(f"student-{number}", steps, recipe)
-            seeded = self._seeded(learners, 10 + number)
-            students.append(train_stage(stage, seeded, soup, teachers))
+            stage = Stage(f"student-{number}", steps, recipe, seed + 100 * (10 + number))
+            students.append(train_stage(stage, cohort, soup, teachers))
             self.nominate(stage.name, recipe, students[-1])
         if len(students) > 1:
             together = [mean_weights(parts) for parts in zip(*students, strict=True)]
@@ -258,10 +168,10 @@ class Course:
         for small_px in plan.small:
             recipe = at(asked, size_px=small_px, rate=SMALL_RATE)
             recipe = lasting(recipe, plan.small_steps, patches)
-            stage = Stage(f"small-{small_px}", plan.small_steps, recipe)
-            seeded = self._seeded(learners, 20 + small_px)
+            own = seed + 100 * (20 + small_px)
+            stage = Stage(f"small-{small_px}", plan.small_steps, recipe, own)
             start = trunk if small_px == TRUNK_PX else soup
-            small = train_stage(stage, seeded, start, best, teacher_px=size_px)
+            small = train_stage(stage, cohort, start, best, teacher_px=size_px)
             self.keep(stage.name, self.judge(stage.name, recipe, small, every_view=True))
 
     def nominate(self, name: str, recipe: Recipe, networks: Sequence[Weights]) -> None:
@@ -292,9 +202,6 @@ class Course:
         self.table.append(line)
         say("  ".join(f"{k} {v:.5f}" if isinstance(v, float) else f"{v}" for k, v in line.items()))
         return auroc
-
-    def _seeded(self, learners: Learners, number: int) -> Learners:
-        return replace(learners, seeds=tuple(seed + 100 * number for seed in learners.seeds))
 
 
 def at(recipe: Recipe, *, size_px: int | None = None, rate: float | None = None) -> Recipe:

@@ -9,9 +9,13 @@ import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Final, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -27,7 +31,11 @@ from core.command_line import say
 from core.engine import D4_VIEWS
 from core.engine.pytorch import full_precision
 from core.patches import PATCH_SIZE_PX
+from training.bundling.serving import swapped
+from training.data.pack import Pack
+from training.data.split import IntArray, PatchTable, Split, split_fold, split_none
 from training.learning.optimiser import build_adamw
+from training.options import Fold
 from training.recipes.recipe import Augmentation, Recipe
 from training.recipes.schedule import learning_rate
 from training.variation.augment import GREY_WEIGHTS, RGB_FROM_HED, swap_stain
@@ -119,6 +127,8 @@ class Variator:
 
 
 Weights = Mapping[str, Tensor]
+Logits = NDArray[np.float32]
+FOLDS: Final = 5
 TEACHER_VIEWS: Final = (0, 5, 3, 6, 1, 4, 2, 7)
 """Orientations, of eight: each teacher in turn sees the student's patch in another one."""
 _PER_PASS: Final = 512
@@ -132,33 +142,98 @@ class Stage:
         name: Of the stage, in files and words.
         steps: Of each network.
         recipe: Its distillation's weight counts where teachers are followed, its epochs nowhere.
+        seed: Of the first network; the others count on from it.
     """
 
     name: str
     steps: int
     recipe: Recipe
+    seed: int
+
+
+def splits_of(table: PatchTable, seed: int) -> tuple[Split, ...]:
+    """Return the split of each fold by whole slides, and that of the refit behind them.
+
+    Raises:
+        RunError: Slides are too few or unknown, or a side lacks a class.
+    """
+    folds = [split_fold(table, Fold(number, FOLDS), seed=seed) for number in range(FOLDS)]
+    return (*folds, split_none(table))
 
 
 @dataclass(frozen=True, eq=False)
-class Learners:
-    """What is trained side by side.
+class Cohort:
+    """Patches on a device, with their folds.
 
     Attributes:
-        images_rgb_u8: (N, 96, 96, 3) uint8 on the device.
-        labels: (N,) float32 on the device.
-        rows: For each network the rows that train it, on the device.
-        seeds: For each network its own.
+        table: What is known of the N patches.
+        images_rgb_u8: (N, 96, 96, 3) on the device.
+        splits: Of each fold, and of the refit behind them.
     """
 
+    table: PatchTable
     images_rgb_u8: Tensor
-    labels: Tensor
-    rows: tuple[Tensor, ...]
-    seeds: tuple[int, ...]
+    splits: tuple[Split, ...]
+
+    @classmethod
+    def of(cls, pack: Pack, device: torch.device, *, seed: int) -> Self:
+        """Put patches on a device and their known slides into folds.
+
+        Raises:
+            RunError: Slides are too few or unknown, or a side lacks a class.
+        """
+        images = torch.from_numpy(pack.images_rgb_u8[pack.image_rows]).to(device)
+        return cls(pack.table, images, splits_of(pack.table, seed))
+
+    @property
+    def folds(self) -> IntArray:
+        """(N,) from 1, 0 where no fold validates on the patch."""
+        folds = np.zeros(len(self.table), np.int64)
+        for number, split in enumerate(self.splits, start=1):
+            folds[split.val] = number
+        return folds
 
     @property
     def device(self) -> torch.device:
         """Where everything is."""
         return self.images_rgb_u8.device
+
+    @cached_property
+    def labels(self) -> Tensor:
+        """(N,) float32 on the device."""
+        return torch.from_numpy(self.table.labels).float().to(self.device)
+
+    @cached_property
+    def rows(self) -> tuple[Tensor, ...]:
+        """For the network of each fold, and that of all patches, the rows that train it."""
+        return tuple(torch.from_numpy(split.train).to(self.device) for split in self.splits)
+
+    def out_of_fold(
+        self, recipe: Recipe, networks: Sequence[Weights], *, views: Sequence[int] = (0,)
+    ) -> Logits:
+        """Return tumour logits (N, views); NaN where no fold validates."""
+        logits = np.full((len(self.table), len(views)), np.nan, np.float32)
+        for split, weights in zip(self.splits[:FOLDS], networks, strict=False):
+            images = self.images_rgb_u8[torch.from_numpy(split.val).to(self.device)]
+            logits[split.val] = predict(recipe, weights, images, views=views).cpu().numpy()
+        return logits
+
+    def auroc(self, logits: Logits, rows: IntArray | None = None) -> float:
+        """Return the AUROC of logits (N,) of some rows, or pooled of all patches in folds."""
+        rows = np.flatnonzero(self.folds) if rows is None else rows
+        return float(roc_auc_score(self.table.labels[rows], logits[rows]))
+
+    def centre_auroc(self, recipe: Recipe, networks: Sequence[Weights]) -> float:
+        """Return the out-of-fold AUROC of the centre's label in surroundings of the other one."""
+        labels, scores = [], []
+        for split, weights in zip(self.splits[:FOLDS], networks, strict=False):
+            own = self.table.labels[split.val]
+            rows = torch.from_numpy(split.val).to(self.device)
+            mixed = swapped(self.images_rgb_u8[rows].cpu().numpy(), own, other=True)
+            images = torch.from_numpy(mixed).to(self.device)
+            labels.append(own)
+            scores.append(predict(recipe, weights, images)[:, 0].cpu().numpy())
+        return float(roc_auc_score(np.concatenate(labels), np.concatenate(scores)))
 
 
 class _FixedPool(nn.Module):
@@ -175,7 +250,7 @@ class _FixedPool(nn.Module):
 
 def train_stage(
     stage: Stage,
-    learners: Learners,
+    cohort: Cohort,
     start: Sequence[Weights],
     teachers: Sequence[Sequence[Weights]] = (),
     *,
@@ -185,15 +260,15 @@ def train_stage(
 
     Args:
         stage: What is done.
-        learners: With what.
+        cohort: With what.
         start: For each network the weights that it starts from.
         teachers: For each network the weights of those that it follows; none: labels alone.
         teacher_px: The size at which the teachers look; None: the stage's own.
     """
     size_px = teacher_px or stage.recipe.preprocessing.input_size_px
     look = stage.recipe.preprocessing.model_copy(update={"input_size_px": size_px})
-    kept = _Step(stage, learners, start, teachers, look).run()
-    if learners.device.type == "cuda":
+    kept = _Step(stage, cohort, start, teachers, look).run()
+    if cohort.device.type == "cuda":
         torch.cuda.empty_cache()  # a graph holds the memory of its step
     return kept
 
@@ -201,8 +276,8 @@ def train_stage(
 class _Branch:
     """One network with all that its step touches."""
 
-    def __init__(self, stage: Stage, learners: Learners, weights: Weights) -> None:
-        device, recipe = learners.device, stage.recipe
+    def __init__(self, stage: Stage, cohort: Cohort, weights: Weights) -> None:
+        device, recipe = cohort.device, stage.recipe
         self.network = _network(recipe.network, recipe.preprocessing, weights, device)
         self.network.train()
         self.optimiser = build_adamw(self.network, recipe.schedule.weight_decay)
@@ -225,17 +300,17 @@ class _Step:
     def __init__(
         self,
         stage: Stage,
-        learners: Learners,
+        cohort: Cohort,
         start: Sequence[Weights],
         teachers: Sequence[Sequence[Weights]],
         look: Preprocessing,
     ) -> None:
-        self.stage, self.learners = stage, learners
-        self.device = learners.device
+        self.stage, self.cohort = stage, cohort
+        self.device = cohort.device
         self.variator = Variator(self.device)
         self.transform = InputTransform(stage.recipe.preprocessing).to(self.device)
         self.teachers_transform = InputTransform(look).to(self.device)
-        self.branches = [_Branch(stage, learners, weights) for weights in start]
+        self.branches = [_Branch(stage, cohort, weights) for weights in start]
         for branch, followed in zip(self.branches, teachers, strict=False):
             branch.teachers = [
                 _network(stage.recipe.network, look, w, self.device).eval() for w in followed
@@ -252,9 +327,9 @@ class _Step:
         stage = self.stage
         orders = [
             _endless(rows, stage.recipe.batch_size, seed)
-            for rows, seed in zip(self.learners.rows, self.learners.seeds, strict=True)
+            for seed, rows in enumerate(self.cohort.rows, start=stage.seed)
         ]
-        torch.manual_seed(self.learners.seeds[0])
+        torch.manual_seed(stage.seed)
         if self.device.type == "cuda":
             self._capture()
         began = stage.steps - max(1, round(stage.recipe.swa_share * stage.steps))
@@ -313,8 +388,8 @@ class _Step:
             here.wait_stream(stream)
 
     def _one(self, branch: _Branch) -> None:
-        recipe, learners = self.stage.recipe, self.learners
-        images, labels = learners.images_rgb_u8[branch.picked], learners.labels[branch.picked]
+        recipe, cohort = self.stage.recipe, self.cohort
+        images, labels = cohort.images_rgb_u8[branch.picked], cohort.labels[branch.picked]
         planes, moved = self.variator.varied(images, recipe.augmentation, recipe.transplant_share)
         targets = labels * (1 - recipe.label_smoothing) + recipe.label_smoothing / 2
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):

@@ -70,7 +70,11 @@ def draw_variation(augmentation: Augmentation, count: int, generator: torch.Gene
     )
     # Drawn last and only where asked for: recipes without them keep their random numbers.
     if augmentation.turns and not augmentation.d4:
-        variation = replace(variation, views=_draw_flips(augmentation, count, generator))
+        sides, heads = torch.randint(2, (2, count), generator=generator).bool()
+        sides &= augmentation.horizontal_flip
+        heads &= augmentation.vertical_flip
+        views = torch.tensor([[0, 6], [4, 2]])  # upside down is half a turn of the mirror image
+        variation = replace(variation, views=views[sides.long(), heads.long()])
     if augmentation.warps:
         drawn = warps(
             angle=around(0, math.radians(augmentation.rotation_degrees), 1)[:, 0],
@@ -82,14 +86,6 @@ def draw_variation(augmentation: Augmentation, count: int, generator: torch.Gene
         chosen, reach = torch.rand(2, count, 1, generator=generator)
         variation = replace(variation, towards=reach * (chosen < augmentation.stain_swap))
     return variation
-
-
-def _draw_flips(augmentation: Augmentation, count: int, generator: torch.Generator) -> Tensor:
-    sides, heads = torch.randint(2, (2, count), generator=generator).bool()
-    views = torch.tensor([[0, 6], [4, 2]])  # upside down is half a turn of the mirror image
-    return views[
-        (sides & augmentation.horizontal_flip).long(), (heads & augmentation.vertical_flip).long()
-    ]
 
 
 def augment(images_rgb_u8: Tensor, variation: Variation, augmentation: Augmentation) -> Tensor:

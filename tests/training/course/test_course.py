@@ -15,13 +15,13 @@ from training.average import mean_weights
 from training.commands import main
 from training.course.course import (
     CHOSEN,
-    Cohort,
     Course,
     CourseCandidate,
     affordable_steps,
     choose,
     require_course,
 )
+from training.course.lockstep import Cohort
 from training.data.pack import Pack
 from training.options import COURSE_RECIPE, CourseOptions, Plan
 from training.recipes.recipe import Distillation, Recipe, Schedule, load_recipe
@@ -57,9 +57,8 @@ def cohort() -> Cohort:
 
 
 def test_no_network_of_a_fold_trains_on_a_slide_that_it_scores(cohort: Cohort) -> None:
-    learners = cohort.learners(seed=0)
     slides = cohort.table.slides
-    for fold, rows in enumerate(learners.rows[:-1], start=1):
+    for fold, rows in enumerate(cohort.rows[:-1], start=1):
         scored = set(slides[cohort.folds == fold])
         assert scored
         assert scored.isdisjoint(set(slides[rows.numpy()]))
@@ -70,12 +69,12 @@ def test_every_known_slide_is_scored_once_and_unknown_ones_only_train(cohort: Co
     assert (cohort.folds[known] > 0).all()
     assert (cohort.folds[~known] == 0).all()
     unknown = set(np.flatnonzero(~known))
-    for rows in cohort.learners(seed=0).rows:
+    for rows in cohort.rows:
         assert unknown <= set(rows.numpy())
 
 
 def test_the_refit_trains_on_all_patches(cohort: Cohort) -> None:
-    rows = cohort.learners(seed=0).rows
+    rows = cohort.rows
     assert len(rows) == 6
     assert sorted(rows[-1].numpy()) == list(range(60))
 
