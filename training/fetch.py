@@ -20,7 +20,8 @@ from training.options import FetchOptions
 RECORD_FILE: Final = "fetched.json"
 COMPETITION: Final = "histopathologic-cancer-detection"
 KAGGLE_LABELS: Final = 220_025
-_SPARE_BYTES: Final = {"pcam": 16_000_000_000, "kaggle": 16_000_000_000}
+_NEEDED_BYTES: Final = 16_000_000_000
+"""Of PCam and of Kaggle's data alike."""
 
 
 def run_fetch(options: FetchOptions) -> Path:
@@ -32,7 +33,12 @@ def run_fetch(options: FetchOptions) -> Path:
         RunError: There is no network, no client or no room, or what came is not what was published.
     """
     options.to.mkdir(parents=True, exist_ok=True)
-    _require_room(options)
+    free = shutil.disk_usage(options.to).free
+    if free < _NEEDED_BYTES:
+        raise RunError(
+            f"{options.to} has {free / 1e9:.1f} GB free; archive and files together need about "
+            f"{_NEEDED_BYTES / 1e9:.0f} GB. Name a larger disk."
+        )
     if options.data_set == "kaggle":
         return _fetch_kaggle(options.to)
     return _fetch_pcam(options.to, options.split)
@@ -49,15 +55,6 @@ def next_step(folder: Path) -> str:
         f"good (0.99 where new slides give 0.84 to 0.92): python -m training fit --data {folder} "
         "--out RUN --random-split"
     )
-
-
-def _require_room(options: FetchOptions) -> None:
-    free, needed = shutil.disk_usage(options.to).free, _SPARE_BYTES[options.data_set]
-    if free < needed:
-        raise RunError(
-            f"{options.to} has {free / 1e9:.1f} GB free; archive and files together need about "
-            f"{needed / 1e9:.0f} GB. Name a larger disk."
-        )
 
 
 def _fetch_pcam(root: Path, splits: Sequence[str]) -> Path:

@@ -41,8 +41,6 @@ class Bundle:
     """A bundle whose parts were checked against the hashes in its card.
 
     Attributes:
-        folder: Where it was read from.
-        card: Its contract.
         safetensors: The bytes of the weights' file.
         golden_images: (G, 96, 96, 3) uint8, in the order of the card.
         domain: What patches are compared with; None where the card has none.

@@ -157,7 +157,6 @@ class AppliedPoint:
     """An operating point that finished rows are called at.
 
     Attributes:
-        point: The operating point.
         model_id: The model whose scores it is for.
         temperature: Of the probabilities that it is for.
     """

@@ -167,8 +167,6 @@ class Classifier:
     """A bundle on an engine, with the operating point that is in force.
 
     Attributes:
-        bundle: The model and its card.
-        engine: Where it runs.
         self_test: Passed, or there would be no classifier.
         operating_point: The threshold applied.
         temperature: Logits are divided by it before the sigmoid; the card's, or a locked one.

@@ -28,14 +28,11 @@ class RunSpec:
     The contents of the inputs are not part of it: each row keeps the hash of its own.
 
     Attributes:
-        source: Name of the source.
         source_kind: See `PatchSource.kind`.
         source_fingerprint: Hash over the inputs' paths.
-        inputs: How many.
         model_id: Which weights.
         temperature: Of the probability.
         operating_point: Version of the operating point.
-        threshold: Its threshold.
         lower_threshold: Where its grey zone begins, None without one.
         tta: Test-time augmentation.
         batch_size: Inputs per pass; part of the specification because with some engines the last

@@ -63,12 +63,10 @@ class Performance:
     """What scores are worth on some patches.
 
     Attributes:
-        patches: How many.
         positives: How many of them with tumour.
         slides: Known slides, 0 where unknown.
         metrics: By name: ranking and calibration.
         points: Rates at each threshold.
-        notes: What must not be trusted.
     """
 
     patches: int

@@ -73,7 +73,6 @@ class CourseCandidate:
     Attributes:
         stage: Which stage, or mean of stages, they are of.
         recipe: How they were trained last.
-        networks: Their weights.
         logits: (N,) out of fold, NaN where no fold validates.
         auroc: Pooled, out of fold.
         centre: Out-of-fold AUROC of the centre's label in surroundings of the other one.
@@ -98,7 +97,6 @@ class Course:
     """A course on its way.
 
     Attributes:
-        cohort: With what.
         options: What was asked.
         start: Weights that all networks start from.
         began: When, by the monotonic clock.

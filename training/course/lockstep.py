@@ -38,7 +38,7 @@ from training.learning.optimiser import build_adamw
 from training.options import Fold
 from training.recipes.recipe import Augmentation, Recipe
 from training.recipes.schedule import learning_rate
-from training.variation.augment import GREY_WEIGHTS, RGB_FROM_HED, swap_stain
+from training.variation.augment import GREY_WEIGHTS, RGB_FROM_HED, sources, swap_stain
 from training.variation.transplant import MARGIN_PX, SEAM_PX, blend_shares, recoloured
 
 
@@ -47,13 +47,7 @@ class Variator:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        places = torch.arange(PATCH_SIZE_PX**2).view(1, PATCH_SIZE_PX, PATCH_SIZE_PX)
-        turned = [
-            base.rot90(turns, dims=(1, 2)).reshape(-1)
-            for base in (places, places.flip(2))
-            for turns in range(4)
-        ]
-        self._places = torch.stack(turned).to(device)  # (8, 9216)
+        self._places = sources(PATCH_SIZE_PX, device)
         self._grey = torch.tensor(GREY_WEIGHTS, device=device)
         mix = torch.tensor(RGB_FROM_HED, dtype=torch.float64).T
         self._mix = mix.float().to(device)
@@ -166,7 +160,6 @@ class Cohort:
     """Patches on a device, with their folds.
 
     Attributes:
-        table: What is known of the N patches.
         images_rgb_u8: (N, 96, 96, 3) on the device.
         splits: Of each fold, and of the refit behind them.
     """

@@ -27,8 +27,6 @@ class Difference:
     """A metric of two models, and the first minus the second.
 
     Attributes:
-        first: Of the first model.
-        second: Of the second model.
         difference: First minus second, with its interval.
         p_value: Two-sided, of no difference; None where it is not computed.
     """
@@ -46,10 +44,8 @@ class Contest:
     Attributes:
         patches: How many both scored.
         slides: Known slides among them, 0 where unknown.
-        metrics: By name.
         share_first_better: Share of slide resamples in which the first has the higher AUROC; None
             without slides.
-        notes: What must not be trusted.
     """
 
     patches: int

@@ -41,15 +41,11 @@ class Run:
     """What stays the same through the training of a classifier.
 
     Attributes:
-        config: What it is.
         digest: What its files are signed with.
-        table: The patches.
         split: Which of them train and validate.
         feed: The patches as batches.
         transform: From pixels to the network's input, on the device.
-        device: Where it computes.
         precision: Of the passes.
-        folder: Where it writes.
         teacher_logits: By row of the table, float32 on the device, where a teacher is followed.
         team: The processes that share every batch.
         resized: The transform at other sizes, for phases that train at them.

@@ -71,8 +71,6 @@ class TrainingState:
 
     Attributes:
         network: In training mode, on its device.
-        average: Of the network's weights.
-        optimiser: Of the network.
         scaler: Of the loss, so that float16 gradients do not vanish; off in other precisions.
         loss_sum: Sum of the epoch's losses so far, float64 on the device.
         keeps: Which epoch's weights the run is for.

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from torch import Tensor, nn
 
 from core.errors import RunError
 from training.data.split import IntArray
+
+if TYPE_CHECKING:
+    from accelerate import PartialState
 
 _WORLD: Final = "WORLD_SIZE"  # set by torchrun
 
@@ -70,17 +73,15 @@ class Team:
         tensors = [p.grad for p in network.parameters() if p.grad is not None]
         tensors += [b for b in network.buffers() if b.is_floating_point()]
         mean = self.mean(torch.cat([tensor.detach().reshape(-1) for tensor in tensors]))
-        start = 0
-        for tensor in tensors:
-            end = start + tensor.numel()
-            tensor.detach().copy_(mean[start:end].view_as(tensor))
-            start = end
+        parts = torch.split(mean, [tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.detach().copy_(part.view_as(tensor))
 
     def mean(self, value: Tensor) -> Tensor:
         """Return the mean of a tensor over the processes."""
         if self.size == 1:
             return value
-        from accelerate.utils import reduce  # noqa: PLC0415 - see open_team
+        from accelerate.utils import reduce  # noqa: PLC0415 - see _processes
 
         averaged: Tensor = reduce(value, reduction="mean")
         return averaged
@@ -91,7 +92,7 @@ class Team:
         """Return the work (N,) on rows (N,), each process doing a part; all get the whole."""
         if self.size == 1:
             return work(rows)
-        from accelerate.utils import gather_object  # noqa: PLC0415 - see open_team
+        from accelerate.utils import gather_object  # noqa: PLC0415 - see _processes
 
         part = np.array_split(rows, self.size)[self.rank]
         done = work(part) if len(part) else np.empty(0, np.float32)
@@ -106,20 +107,18 @@ class Team:
     def wait(self) -> None:
         """Go on once all processes have come this far."""
         if self.size > 1:
-            from accelerate import PartialState  # noqa: PLC0415 - see open_team
+            _processes().wait_for_everyone()
 
-            PartialState().wait_for_everyone()
-
-    @contextlib.contextmanager
-    def first_alone(self) -> Iterator[None]:
+    def first_alone(self) -> contextlib.AbstractContextManager[object]:
         """Let the first process do something before the others do."""
-        if self.size == 1:
-            yield
-            return
-        from accelerate import PartialState  # noqa: PLC0415 - see open_team
+        return contextlib.nullcontext() if self.size == 1 else _processes().main_process_first()
 
-        with PartialState().main_process_first():
-            yield
+
+def _processes(**options: bool) -> "PartialState":
+    # Imported for a team only: it takes a second to load.
+    from accelerate import PartialState  # noqa: PLC0415
+
+    return PartialState(**options)
 
 
 @contextlib.contextmanager
@@ -135,10 +134,7 @@ def open_team(wish: str) -> Iterator[Team]:
     if size == 1:
         yield Team()
         return
-    # Imported for a team only: it takes a second to load.
-    from accelerate import PartialState  # noqa: PLC0415
-
-    state = PartialState(cpu=wish == "cpu" or not torch.cuda.is_available())
+    state = _processes(cpu=wish == "cpu" or not torch.cuda.is_available())
     try:
         if state.is_main_process:
             yield Team(0, state.num_processes)

@@ -25,7 +25,6 @@ class SetFacts:
     """One side of the split in counts.
 
     Attributes:
-        patches: How many.
         positives: How many of them with tumour.
         without_slide: How many whose slide is unknown.
         slides: The known slides, sorted.
@@ -55,16 +54,12 @@ class RunConfig:
     """Everything that decides what a run computes.
 
     Attributes:
-        recipe: How.
         seed: 0 or greater; order, augmentation, dropout and random weights follow from it.
         data: Name of the data.
         pixels_sha256: Hash of all packed pixels.
         unreadable: Labelled patches that were left out because they could not be read.
         split: How train and val were made.
         split_warnings: What a reader of the scores must know of it.
-        train: What trains.
-        val: What validates.
-        initial: Where the weights start.
         teacher_sha256: Of the teacher's scores; "" without one.
         at_random: Whether the split has no regard to slides.
     """

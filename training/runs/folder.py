@@ -58,7 +58,6 @@ class RecordedRun:
     """A run's config as it was first written.
 
     Attributes:
-        config: The run.
         values: The file's own values; an older version may have known fewer options.
         sittings: Device and versions of every sitting.
     """

@@ -144,13 +144,13 @@ def orient(images: Tensor, views: Tensor) -> Tensor:
 def gather_oriented(images: Tensor, views: Tensor) -> Tensor:
     """Return what `orient` returns by one gather: few launches, but three times a CPU's time."""
     count, side, _, channels = images.shape
-    sources = _sources(side, images.device)[to_device(views, images.device)]
+    chosen = sources(side, images.device)[to_device(views, images.device)]
     first = torch.arange(count, device=images.device)[:, None] * side**2
-    return images.reshape(-1, channels)[(sources + first).flatten()].view_as(images)
+    return images.reshape(-1, channels)[(chosen + first).flatten()].view_as(images)
 
 
 @cache
-def _sources(side: int, device: torch.device) -> Tensor:
+def sources(side: int, device: torch.device) -> Tensor:
     """Return, for each of 8 orientations, which pixel comes to each place, (8, side * side)."""
     places = torch.arange(side**2).view(1, side, side, 1).expand(D4_VIEWS, -1, -1, -1)
     return orient(places, torch.arange(D4_VIEWS)).view(D4_VIEWS, -1).to(device)
