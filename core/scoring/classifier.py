@@ -20,9 +20,6 @@ from core.scoring.rows import ScoreRow, Status, is_unlike
 from core.settings import Settings
 from core.thresholds import LockedPoint
 
-_ONE: Final = "1"
-_EIGHT: Final = "8"
-
 
 class TestTimeAugmentation(StrEnum):
     """In how many orientations a patch is scored.
@@ -56,80 +53,6 @@ class Scored:
     sd_logit: float | None
     orientations: str
     distance: float | None = None
-
-
-class LogitsUnderWay:
-    """Patches on the engine, and the orientations that they need."""
-
-    def __init__(
-        self, classifier: "Classifier", images_rgb_u8: ImageU8, tta: TestTimeAugmentation
-    ) -> None:
-        """Start on patches (N, 96, 96, 3).
-
-        Raises:
-            RunError: The card has no band for D4_NEAR.
-        """
-        self._classifier = classifier
-        self._images = images_rgb_u8
-        self._tta = tta
-        self._band = 0.0
-        if tta is TestTimeAugmentation.D4_NEAR:
-            if (measured := classifier.bundle.card.orientations) is None:
-                raise RunError(
-                    "This model's card does not say how far eight orientations move a score. "
-                    "Score with all eight, or add it with `python -m training measure`."
-                )
-            self._band = measured.band_logit
-        views = tta is TestTimeAugmentation.D4
-        images = np.concatenate(d4_views(images_rgb_u8)) if views else images_rgb_u8
-        self._wait = classifier.engine.submit(images)
-
-    def result(self) -> list[Scored]:
-        """Wait for the logits and return one `Scored` per patch."""
-        done = self._wait()
-        scored = self._of(done.logits)
-        domain, statistics = self._classifier.bundle.domain, done.statistics
-        if domain is None or statistics is None:
-            return scored
-        distances = domain.distances(statistics[: len(self._images)]).tolist()
-        return [replace(one, distance=d) for one, d in zip(scored, distances, strict=True)]
-
-    def _of(self, logits: NDArray[np.float32]) -> list[Scored]:
-        count = len(self._images)
-        if self._tta is TestTimeAugmentation.D4:
-            return self._scored(logits.reshape(D4_VIEWS, count).T, [_EIGHT] * count)
-        views = logits[:, None]
-        if self._tta is TestTimeAugmentation.NONE:
-            return self._scored(views, [_ONE] * count)
-        point = self._classifier.operating_point
-        thresholds = [t for t in (point.threshold, point.lower_threshold) if t is not None]
-        limits = scipy.special.logit(np.array(thresholds)) * self._classifier.temperature
-        near = np.abs(views - limits).min(axis=1) <= self._band  # (N, 1) and (1,) or (2,)
-        rows = self._scored(
-            views, [f"{_ONE}: further than {self._band:.2f} logits from the threshold"] * count
-        )
-        if near.any():
-            others = np.concatenate(d4_views(self._images[near])[1:])
-            turned = self._classifier.engine.logits(others).reshape(D4_VIEWS - 1, -1).T
-            eight = self._scored(
-                np.concatenate([views[near], turned], axis=1),
-                [f"{_EIGHT}: within {self._band:.2f} logits of the threshold"] * len(turned),
-            )
-            for place, scored in zip(np.flatnonzero(near), eight, strict=True):
-                rows[place] = scored
-        return rows
-
-    def _scored(self, views: NDArray[np.float32], rules: list[str]) -> list[Scored]:
-        """Return the patches of logits (N, 1) or (N, 8)."""
-        # Contiguous rows, so that a mean adds up in one order whatever the batch.
-        views = np.ascontiguousarray(views)
-        logits = views.mean(axis=1)
-        spread = views.std(axis=1).tolist() if views.shape[1] > 1 else [None] * len(views)
-        probabilities = self._classifier.probability(logits).tolist()
-        return [
-            Scored(*parts)
-            for parts in zip(logits.tolist(), probabilities, spread, rules, strict=True)
-        ]
 
 
 MOST_TOLERANCE_LOGIT: Final = 0.05
@@ -226,10 +149,10 @@ class Classifier:
             if len(judged) < len(patches):
                 images = images[judged]
         positions = {patches[place].index: number for number, place in enumerate(judged)}
-        waiting = None if images is None or not judged else LogitsUnderWay(self, images, tta)
+        waiting = None if images is None or not judged else self._begin_logits(images, tta)
 
         def rows() -> list[ScoreRow]:
-            scored = [] if waiting is None else waiting.result()
+            scored = [] if waiting is None else waiting()
             numbers = [positions.get(item.index) for item in inputs]
             return [
                 self.row(item, None if number is None else scored[number])
@@ -237,6 +160,66 @@ class Classifier:
             ]
 
         return rows
+
+    def _begin_logits(
+        self, images_rgb_u8: ImageU8, tta: TestTimeAugmentation
+    ) -> Callable[[], list[Scored]]:
+        """Start on patches (N, 96, 96, 3); what is returned waits for one `Scored` per patch."""
+        measured = self.bundle.card.orientations
+        if tta is TestTimeAugmentation.D4_NEAR and measured is None:
+            raise RunError(
+                "This model's card does not say how far eight orientations move a score. "
+                "Score with all eight, or add it with `python -m training measure`."
+            )
+        eight = tta is TestTimeAugmentation.D4
+        wait = self.engine.submit(
+            np.concatenate(d4_views(images_rgb_u8)) if eight else images_rgb_u8
+        )
+
+        def result() -> list[Scored]:
+            done, count = wait(), len(images_rgb_u8)
+            if eight:
+                scored = self._scored(done.logits.reshape(D4_VIEWS, count).T, "8")
+            elif tta is TestTimeAugmentation.NONE or measured is None:
+                scored = self._scored(done.logits[:, None], "1")
+            else:
+                scored = self._near(images_rgb_u8, done.logits[:, None], measured.band_logit)
+            if self.bundle.domain is None or done.statistics is None:
+                return scored
+            distances = self.bundle.domain.distances(done.statistics[:count]).tolist()
+            return [replace(one, distance=d) for one, d in zip(scored, distances, strict=True)]
+
+        return result
+
+    def _near(
+        self, images_rgb_u8: ImageU8, views: NDArray[np.float32], band_logit: float
+    ) -> list[Scored]:
+        """Score in eight orientations what is within the band around a threshold in force."""
+        point = self.operating_point
+        thresholds = [t for t in (point.threshold, point.lower_threshold) if t is not None]
+        limits = scipy.special.logit(np.array(thresholds)) * self.temperature
+        near = np.abs(views - limits).min(axis=1) <= band_logit  # (N, 1) and (1,) or (2,)
+        rows = self._scored(views, f"1: further than {band_logit:.2f} logits from the threshold")
+        if near.any():
+            others = np.concatenate(d4_views(images_rgb_u8[near])[1:])
+            turned = self.engine.logits(others).reshape(D4_VIEWS - 1, -1).T
+            eight = self._scored(
+                np.concatenate([views[near], turned], axis=1),
+                f"8: within {band_logit:.2f} logits of the threshold",
+            )
+            for place, scored in zip(np.flatnonzero(near), eight, strict=True):
+                rows[place] = scored
+        return rows
+
+    def _scored(self, views: NDArray[np.float32], rule: str) -> list[Scored]:
+        """Return the patches of logits (N, 1) or (N, 8)."""
+        # Contiguous rows, so that a mean adds up in one order whatever the batch.
+        views = np.ascontiguousarray(views)
+        logits = views.mean(axis=1)
+        spread = views.std(axis=1).tolist() if views.shape[1] > 1 else [None] * len(views)
+        probabilities = self.probability(logits).tolist()
+        parts = zip(logits.tolist(), probabilities, spread, strict=True)
+        return [Scored(*numbers, rule) for numbers in parts]
 
     def row(self, item: Patch | UnreadablePatch, logit: Scored | None) -> ScoreRow:
         """Return the row of one input; without a logit, the one that says why it has none."""
