@@ -230,7 +230,9 @@ def evaluate(options: Annotated[EvaluateOptions, Flat]) -> int:
             f"{name} {shown(point.metrics[name], 4)}" for name in ("sensitivity", "specificity")
         )
         lines.append(f"{point.name}, threshold {point.threshold:.4f}: {rates}")
+    notes = evaluation.notes
     if contest is not None and evaluation.against is not None:
+        notes += [*evaluation.against.scores.notes, *contest.notes]
         lines += [
             f"Compared on the {contest.patches:,} patches of {contest.slides:,} known slides that "
             "both scored:",
@@ -239,9 +241,6 @@ def evaluate(options: Annotated[EvaluateOptions, Flat]) -> int:
                 for name, one in contest.metrics.items()
             ),
         ]
-    notes = evaluation.notes
-    if contest is not None and evaluation.against is not None:
-        notes += [*evaluation.against.scores.notes, *contest.notes]
     lines += [f"Note: {note}" for note in dict.fromkeys(notes)]
     sys.stdout.write("\n".join(lines) + f"\n{options.out / 'evaluation.html'}\n")
     return 0

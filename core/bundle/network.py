@@ -98,7 +98,7 @@ def replace_with_mlp(network: nn.Module, *, width: int, dropout: float) -> None:
         "norm": nn.BatchNorm1d(width),
         "output": nn.Linear(width, outputs),
     }
-    _replace(network, nn.Sequential(OrderedDict(layers)))
+    network.set_submodule(_last_name(network), nn.Sequential(OrderedDict(layers)))
 
 
 def drop_classifier(network: nn.Module) -> int:
@@ -113,13 +113,8 @@ def drop_classifier(network: nn.Module) -> int:
             f"{type(network).__name__} ends in a {type(last).__name__}; another head needs one "
             "that ends in a linear layer. Use a ResNet or an EfficientNet."
         )
-    _replace(network, nn.Identity())
+    network.set_submodule(_last_name(network), nn.Identity())
     return last.in_features
-
-
-def _replace(network: nn.Module, module: nn.Module) -> None:
-    parent, _, name = _last_name(network).rpartition(".")
-    setattr(network.get_submodule(parent), name, module)
 
 
 def _last_name(network: nn.Module) -> str:

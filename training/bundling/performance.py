@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -32,30 +32,21 @@ _BINS: Final = 10
 
 @dataclass(frozen=True)
 class Threshold:
-    """A threshold to judge.
+    """A threshold, and every metric at it.
 
     Attributes:
         name: Of the operating point.
         threshold: Flag when the probability is at least this.
         origin: Who chose it, on what.
+        counts: Once judged, tp, fp, fn, tn.
+        metrics: Once judged, by name as in `core.statistics.METRIC_NAMES`.
     """
 
     name: str
     threshold: float
     origin: str
-
-
-@dataclass(frozen=True)
-class RatesAt(Threshold):
-    """Every metric at one threshold.
-
-    Attributes:
-        counts: tp, fp, fn, tn.
-        metrics: By name, as in `core.statistics.METRIC_NAMES`.
-    """
-
-    counts: Mapping[str, float]
-    metrics: Mapping[str, Measured]
+    counts: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, Measured] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,7 +64,7 @@ class Performance:
     positives: int
     slides: int
     metrics: Mapping[str, Measured]
-    points: tuple[RatesAt, ...]
+    points: tuple[Threshold, ...]
     notes: tuple[str, ...]
 
 
@@ -130,11 +121,11 @@ def over_slides(evidence: Evidence, slides: SlideBootstrap | None) -> dict[str, 
 
 def _rates(
     table: OperatingTable, bootstrap: SlideBootstrap | None, threshold: Threshold
-) -> RatesAt:
+) -> Threshold:
     confusion = table.confusion(threshold.threshold)
     slides = None if bootstrap is None else ResampledCounts.of(bootstrap, threshold.threshold)
-    return RatesAt(
-        **vars(threshold),
+    return replace(
+        threshold,
         counts={name: getattr(confusion, name) for name in ("tp", "fp", "fn", "tn")},
         metrics={str(name): one for name, one in metrics_at(confusion, slides).items()},
     )

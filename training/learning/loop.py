@@ -121,10 +121,8 @@ def fit(run: Run, state: TrainingState) -> None:
 
 
 def _front(run: Run, state: TrainingState, position: Position) -> Front | None:
-    if not position.frozen or run.device.type != "cpu" or run.team.size > 1:
-        return None
-    recipe = run.config.recipe
-    if recipe.mixup_alpha:  # it blends what the transform made
+    recipe, alone = run.config.recipe, run.device.type == "cpu" and run.team.size == 1
+    if not position.frozen or not alone or recipe.mixup_alpha:  # which blends transformed patches
         return None
     transform = _transform(run, position.input_size_px)
     batch_size = min(recipe.batch_size, len(run.split.train))

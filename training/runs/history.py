@@ -64,8 +64,7 @@ class EpochRecord:
 def write_metrics(path: Path, history: Sequence[EpochRecord]) -> None:
     """Write the history as CSV, whole or not at all."""
     columns = [field.name for field in fields(EpochRecord)]
-    table = pd.DataFrame([asdict(record) for record in history], columns=columns)
-    write_table(path, table)
+    write_table(path, pd.DataFrame(map(asdict, history), columns=columns))
 
 
 _TAGS: Final = {
