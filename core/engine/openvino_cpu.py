@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -125,10 +125,8 @@ class OpenVinoEngine(Engine):
             self._slots[0].start(_Batch(blank, self._outputs, self._room(1, self._outputs)), 0)
             self._slots[0].finish()
         self._turns = itertools.count()
-        self._make_pytorch = pytorch
-        self._pytorch: TorchEngine | None = None
-        self._make_exact = partial(OpenVinoEngine, graph, crop_px=crop_px, pytorch=self.pytorch)
-        self._exact = self if self.precision is Precision.EXACT else None
+        self._pytorch = cache(pytorch)
+        self._exact = cache(partial(OpenVinoEngine, graph, crop_px=crop_px, pytorch=self.pytorch))
 
     def submit(self, images_rgb_u8: ImageU8) -> Pending:
         """Start on patches."""
@@ -152,16 +150,12 @@ class OpenVinoEngine(Engine):
     def pytorch(self) -> "TorchEngine":
         """Return the same network in PyTorch and float32, made when first asked for."""
         with self.lock:
-            if self._pytorch is None:
-                self._pytorch = self._make_pytorch()
-            return self._pytorch
+            return self._pytorch()
 
     def exact(self) -> "OpenVinoEngine":
         """Return the same graph in float32, compiled when first asked for."""
         with self.lock:
-            if self._exact is None:
-                self._exact = self._make_exact()
-            return self._exact
+            return self if self.precision is Precision.EXACT else self._exact()
 
     def _start(
         self, images_rgb_u8: ImageU8, names: Sequence[str]

@@ -71,12 +71,10 @@ class TorchEngine(Engine):
         if self.torch_device.type == "cuda":
             self.place = f"cuda:{torch.cuda.current_device()}"
             self.device_name = torch.cuda.get_device_name(self.torch_device)
-        self._worker: ThreadPoolExecutor | None = None
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
 
     def submit(self, images_rgb_u8: ImageU8) -> Pending:
         """Start on patches in a thread of the engine's own."""
-        if self._worker is None:
-            self._worker = ThreadPoolExecutor(1, thread_name_prefix="engine")
         return self._worker.submit(self._scored, images_rgb_u8).result
 
     def logits(self, images_rgb_u8: ImageU8) -> NDArray[np.float32]:
