@@ -282,23 +282,18 @@ def _checked(table: PatchTable, split: Split) -> Split:
     _require_both_classes(table, split)
     if not split.at_random:
         require_disjoint_slides(table, split)
-    notes = _test_slides(table, np.concatenate([split.train, split.val]))
-    return replace(split, warnings=(*split.warnings, *notes))
-
-
-def _test_slides(table: PatchTable, used: IntArray) -> tuple[str, ...]:
-    """What is held out as test, and whether its slides train all the same."""
     test = table.splits == TEST_NAME
     if not test.any():
-        return ()
+        return split
     notes = [f"{int(test.sum()):,} patches are declared test and neither train nor validate."]
+    used = np.concatenate([split.train, split.val])
     shared = np.intersect1d(table.slides[test], table.slides[used])
     if count := int((shared != "").sum()):
         notes.append(
             f"{count:,} slides have patches in the declared test part and in training or "
             "validation; scores on that test part will be too good."
         )
-    return tuple(notes)
+    return replace(split, warnings=(*split.warnings, *notes))
 
 
 def _require_known_parts(table: PatchTable) -> None:

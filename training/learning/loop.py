@@ -21,7 +21,7 @@ from training.learning.optimiser import freeze, set_learning_rate
 from training.learning.randomness import balanced_order, epoch_order, step_generator
 from training.learning.state import TrainingState, average_decay, save_checkpoint
 from training.learning.team import Team
-from training.learning.validation import NOTHING_VALIDATES, Steering, predict, steer
+from training.learning.validation import Steering, predict, steer
 from training.recipes.recipe import Precision
 from training.recipes.schedule import Position, next_epoch
 from training.runs.config import RunConfig
@@ -285,7 +285,7 @@ def _validate(
 ) -> tuple[NDArray[np.float32], Steering]:
     rows = run.split.val
     if not len(rows) and math.isfinite(train_loss):
-        return np.empty(0, np.float32), NOTHING_VALIDATES
+        return np.empty(0, np.float32), Steering()
     batch = max(256, run.config.recipe.batch_size) if run.device.type == "cuda" else 64
     logits = run.team.joined(
         rows, lambda part: predict(network, run.transform, run.feed, part, batch)

@@ -23,6 +23,8 @@ _BATCH: Final = 64
 class Steering:
     """How validation went; for choosing an epoch, not for reporting (no intervals).
 
+    All are NaN where every patch trains.
+
     Attributes:
         auc: Area under the ROC curve.
         ap: Average precision.
@@ -30,14 +32,10 @@ class Steering:
         accuracy: At a probability of 0.5.
     """
 
-    auc: float
-    ap: float
-    loss: float
-    accuracy: float
-
-
-NOTHING_VALIDATES: Final = Steering(math.nan, math.nan, math.nan, math.nan)
-"""Of a run in which every patch trains."""
+    auc: float = math.nan
+    ap: float = math.nan
+    loss: float = math.nan
+    accuracy: float = math.nan
 
 
 def predict(
