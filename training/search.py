@@ -107,6 +107,7 @@ class TrialPlan:
             RunError: A text of --vary is spelt otherwise, a field comes twice or is none of the
                 recipe's, nothing varies, or a grid has a range instead of choices.
         """
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line for every study and trial
         self.options = options
         self.spelling: dict[str, str] = {}
         self.space: dict[str, BaseDistribution] = {}
@@ -147,7 +148,6 @@ class TrialPlan:
         if self.grid:
             return self.grid[number]
         seed = int(np.random.SeedSequence([self.options.fit.seed, number]).generate_state(1)[0])
-        optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line for every study and trial
         study = optuna.create_study(
             direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
         )

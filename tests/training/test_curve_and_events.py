@@ -120,6 +120,6 @@ def test_pcams_archives_without_a_network_are_told_in_a_sentence(
         raise OSError("no network")
 
     monkeypatch.setattr("training.fetch.PCAM", refuse)
-    monkeypatch.setattr("training.fetch._SPARE_BYTES", {"pcam": 0})
+    monkeypatch.setattr("training.fetch._NEEDED_BYTES", 0)
     with pytest.raises(Exception, match="Connect this machine to the network"):
         run_fetch(FetchOptions("pcam", to=tmp_path))
