@@ -56,7 +56,7 @@ def run_average(options: AverageOptions) -> RunFolder:
     with open_labelled(options.data) as source:
         options.out.mkdir(parents=True, exist_ok=True)
         pack = open_pack(source, options.machine.cache or folder.pack)
-    config = replace(members[0].recorded.config, initial=_origin(members, options.weighting))
+    config = replace(members[0].config, initial=_origin(members, options.weighting))
     rows = _validation_rows(members[0], pack)
     logits = predict_with(config.recipe, weights, Feed(pack, device), rows, device)
     auc = steer(pack.table.labels[rows], logits).auc
@@ -91,7 +91,7 @@ def mean_weights(
 
 
 def _require_alike(first: FinishedRun, other: FinishedRun) -> None:
-    one, two = first.recorded.config, other.recorded.config
+    one, two = first.config, other.config
     same_split = (one.train, one.val) == (two.train, two.val)
     if what := one.unlike(two) or ("" if same_split else "split"):
         raise RunError(
@@ -103,7 +103,7 @@ def _require_alike(first: FinishedRun, other: FinishedRun) -> None:
 
 def _validation_rows(member: FinishedRun, pack: Pack) -> IntArray:
     """Return the rows of the patches that validated a run."""
-    if pack.pixels_sha256 != member.recorded.config.pixels_sha256:
+    if pack.pixels_sha256 != member.config.pixels_sha256:
         raise RunError(
             f"{pack.source} is not the data {member.folder.root.name} was trained on: the pixels "
             "differ. Check --data."
@@ -118,18 +118,18 @@ def _origin(members: Sequence[FinishedRun], shares: Sequence[float]) -> InitialW
         Parent(
             member.folder.root.name,
             share,
-            member.recorded.config.recipe.name,
-            member.recorded.config.initial.description,
+            member.config.recipe.name,
+            member.config.initial.description,
         )
         for member, share in zip(members, shares, strict=True)
     )
-    digest = hashlib.sha256("".join(member.recorded.digest for member in members).encode())
+    digest = hashlib.sha256("".join(member.digest for member in members).encode())
     description = f"mean of the weights of {len(members)} runs"
     return InitialWeights(
         description,
         digest.hexdigest(),
         parents=parents,
-        has_seen_pcam=any(one.recorded.config.initial.has_seen_pcam for one in members),
+        has_seen_pcam=any(one.config.initial.has_seen_pcam for one in members),
     )
 
 
@@ -146,7 +146,7 @@ def _outcome(members: Sequence[FinishedRun], shares: Sequence[float], auc: float
             {
                 "run": member.folder.root.name,
                 "share": share,
-                "config_sha256": member.recorded.digest,
+                "config_sha256": member.digest,
                 "outcome": dict(member.outcome),
             }
             for member, share in zip(members, shares, strict=True)

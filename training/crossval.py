@@ -102,7 +102,7 @@ def _require_same_fold(fit: FitOptions, before: RunFolder) -> None:
     Raises:
         RunError: That fold is not finished, or was another.
     """
-    config = read_finished(before.root).recorded.config
+    config = read_finished(before.root).config
     table, split = planned_split(fit)
     unseen = set(read_validation_logits(before.scores).ids)
     seen = set(table.ids[split.val].tolist()) - unseen

@@ -128,7 +128,7 @@ def _scores(options: DistillOptions, table: Path) -> tuple[pd.DataFrame, bool]:
 def _plain_scores(options: DistillOptions) -> pd.DataFrame:
     """What a run says that trained on every patch: nothing validated it, so at temperature 1."""
     run = read_finished(options.teacher)
-    recipe = run.recorded.config.recipe
+    recipe = run.config.recipe
     engine = TorchEngine(
         recipe.network, recipe.preprocessing, run.weights, device=options.fit.device
     )

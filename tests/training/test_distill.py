@@ -104,7 +104,7 @@ def test_a_run_that_validated_nothing_teaches_with_its_eight_orientations(
     assert main([*asked, "--all-slides", "--teacher-tta", "d4"]) == 0
 
     run = read_finished(teacher)
-    recipe = run.recorded.config.recipe
+    recipe = run.config.recipe
     network = build_network(recipe.network).eval()
     load_weights(network, run.weights)
     picture = np.asarray(Image.open(kaggle / "train" / "p007.tif"))

@@ -84,7 +84,7 @@ def run_export(options: ExportOptions) -> Card:
 
 
 def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
-    config, recipe = run.recorded.config, run.recorded.config.recipe
+    config, recipe = run.config, run.config.recipe
     engine = TorchEngine(recipe.network, recipe.preprocessing, run.weights, device="cpu")
     golden = read_bundle(SHIPPED_MODEL).golden_images
     calibrate_from = options.calibrate_from
@@ -177,13 +177,13 @@ def _notes(shown: Validated, calibration: Calibration) -> tuple[str, ...]:
 
 
 def _run_values(run: FinishedRun) -> dict[str, Any]:
-    config = run.recorded.config
+    config = run.config
     return {
-        "config_sha256": run.recorded.digest,
+        "config_sha256": run.digest,
         "seed": config.seed,
         "split": config.split,
         "pixels_sha256": config.pixels_sha256,
         "initial_sha256": config.initial.sha256,
         "outcome": run.outcome,
-        "sittings": run.recorded.sittings,
+        "sittings": run.sittings,
     }

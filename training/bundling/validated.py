@@ -70,7 +70,7 @@ def own_validation(run: FinishedRun) -> Validated:
     Raises:
         RunError: Nothing did.
     """
-    config = run.recorded.config
+    config = run.config
     if not config.val.patches:
         raise RunError(
             f"{run.folder.root.name} trained on every patch and has no validation scores. Name a "
@@ -90,9 +90,9 @@ def out_of_fold(run: FinishedRun, crossval: Path) -> Validated:
     Raises:
         RunError: It is none, or of another network or other patches.
     """
-    own, configs, parts = run.recorded.config, [], []
+    own, configs, parts = run.config, [], []
     for fold in folds_of(crossval):
-        configs.append(read_finished(fold.root).recorded.config)
+        configs.append(read_finished(fold.root).config)
         if what := own.unlike(configs[-1]):
             raise RunError(
                 f"{fold.root} and {run.folder.root.name} differ in their {what}; expected the same "

@@ -73,11 +73,10 @@ class RecordedRun:
 
 
 @dataclass(frozen=True, eq=False)
-class FinishedRun:
+class FinishedRun(RecordedRun):
     """A run that has ended, with its best weights."""
 
     folder: RunFolder
-    recorded: RecordedRun
     outcome: dict[str, Any]
     weights: dict[str, torch.Tensor]
 
@@ -98,7 +97,8 @@ def read_finished(root: Path) -> FinishedRun:
     weights, facts = read_tensors(folder.best)
     if facts.get("config_sha256") != recorded.digest:
         raise RunError(f"{folder.best} and config.json are from different runs. Train again.")
-    return FinishedRun(folder, recorded, json.loads(folder.outcome.read_text("utf-8")), weights)
+    outcome = json.loads(folder.outcome.read_text("utf-8"))
+    return FinishedRun(**vars(recorded), folder=folder, outcome=outcome, weights=weights)
 
 
 def write_config(

@@ -170,10 +170,10 @@ def test_what_a_course_keeps_is_exported_with_its_folds_as_evidence(
 
     folds = [read_finished(out / "chosen" / "folds" / f"fold-{k}") for k in range(1, 6)]
     refit = read_finished(out / "chosen" / "refit")
-    assert refit.recorded.config.train.patches == 60
-    validated = [set(fold.recorded.config.val.slides) for fold in folds]
+    assert refit.config.train.patches == 60
+    validated = [set(fold.config.val.slides) for fold in folds]
     for fold, slides in zip(folds, validated, strict=True):
-        assert slides.isdisjoint(fold.recorded.config.train.slides)
+        assert slides.isdisjoint(fold.config.train.slides)
     assert sorted(set().union(*validated)) == [f"s{number}" for number in range(6)]
     facts = json.loads((out / "course.json").read_text())
     assert facts["chosen"] in {"soup", "student-1", "all"}
