@@ -21,7 +21,6 @@ from core.review import (
     with_model,
 )
 from core.review.pseudonyms import Pseudonyms, named
-from core.statistics import Measured
 from core.thresholds import OperatingPointStore
 from core.wording import call_of, call_text, interval_text, number
 
@@ -183,21 +182,18 @@ def _error_rates(point: OperatingPoint | None) -> list[tuple[str, str]]:
 
 def _counts(name: str, verdicts: Sequence[CurrentVerdict]) -> tuple[str, ...]:
     calls = [verdict.final.reading.verdict for verdict in verdicts]
-    agreed = with_model(verdicts)
-    time = reading_time(verdicts)
+    share, time = with_model(verdicts).percent, reading_time(verdicts)
+    agreed = number(share.value, 2)
+    if share.has_interval:
+        agreed += f" ({interval_text(share.low, share.high, 2)})"
     return (
         name,
         str(len(verdicts)),
         *(str(calls.count(kind)) for kind in Verdict),
         str(sum(verdict.overrides_model for verdict in verdicts)),
-        _share(agreed.percent),
+        agreed,
         f"{time.median_s:.1f} ({time.lower_quartile_s:.1f} to {time.upper_quartile_s:.1f})",
     )
-
-
-def _share(share: Measured) -> str:
-    value = number(share.value, 2)
-    return f"{value} ({interval_text(share.low, share.high, 2)})" if share.has_interval else value
 
 
 def _flagged(read_patch: ReadPatch, hide: Pseudonyms | None) -> FlaggedPatch:

@@ -125,7 +125,13 @@ def _picture(sheets: Sheets, image_rgb_u8: ImageU8, left: float, top: float, cap
         drawn = BytesIO()
         Image.fromarray(image_rgb_u8).save(drawn, "JPEG", quality=_MAP_QUALITY)
     sheets.image(drawn, left, top, _PICTURE_MM, _PICTURE_MM, alt_text=caption)
-    _box(sheets, left + _PICTURE_MM / 3, top + _PICTURE_MM / 3, _PICTURE_MM / 3)
+    # A white and a black line around the centre, not on it.
+    third = _PICTURE_MM / 3
+    for colour, out in (((255, 255, 255), 0.15), ((0, 0, 0), 0.45)):
+        sheets.set_draw_color(*colour)
+        sheets.set_line_width(0.3)
+        side = third + 2 * out
+        sheets.rect(left + third - out, top + third - out, side, side)
 
 
 def _wrapped(
@@ -147,11 +153,3 @@ def _wrapped(
         )
         for line in cast("list[str]", text_lines):
             yield style, size, high, line
-
-
-def _box(sheets: Sheets, left: float, top: float, side: float) -> None:
-    """Draw a white and a black line around the centre, not on it."""
-    for colour, distance in (((255, 255, 255), 0.15), ((0, 0, 0), 0.45)):
-        sheets.set_draw_color(*colour)
-        sheets.set_line_width(0.3)
-        sheets.rect(left - distance, top - distance, side + 2 * distance, side + 2 * distance)

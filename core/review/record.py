@@ -20,7 +20,6 @@ from core.review.events import (
     TaskEvent,
     Undone,
     VerdictAfterAi,
-    VerdictGiven,
 )
 from core.review.vocabulary import Origin, ReadingMode, Verdict
 
@@ -241,20 +240,11 @@ def _step(state: TaskState, entry: RecordEntry, event: TaskEvent) -> TaskState:
     if isinstance(event, AiShown):
         return replace(state, ai_shown=True, steps=())
     steps = (*state.steps, (entry.sequence, state))
-    standing = _standing(state, entry, event)
-    if isinstance(event, VerdictAfterAi) or state.after_ai is not None:
-        return replace(state, after_ai=standing, steps=steps)
-    return replace(state, first=standing, steps=steps)
-
-
-def _standing(
-    state: TaskState, entry: RecordEntry, event: VerdictGiven | VerdictAfterAi | Corrected
-) -> StandingReading:
-    """Return the reading of an event; a correction keeps model and operating point."""
-    verdict = event if not isinstance(event, Corrected) else state.final
+    # A correction keeps model and operating point.
+    verdict = state.final if isinstance(event, Corrected) else event
     if verdict is None:
         raise ReviewError("There is no verdict to correct.")
-    return StandingReading(
+    standing = StandingReading(
         sequence=entry.sequence,
         hash=entry.hash,
         at=entry.payload.at,
@@ -262,6 +252,9 @@ def _standing(
         operating_point=verdict.operating_point,
         reading=event.reading,
     )
+    if isinstance(event, VerdictAfterAi) or state.after_ai is not None:
+        return replace(state, after_ai=standing, steps=steps)
+    return replace(state, first=standing, steps=steps)
 
 
 def disputed_patches(record: Record, cases: tuple[str, ...]) -> frozenset[str]:

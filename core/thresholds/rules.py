@@ -164,7 +164,11 @@ class _RateAtLeast(Rule):
     @property
     def description(self) -> str:
         """One sentence that lets a reader repeat the choice."""
-        return f"The {self.end} score at which {self._what} is at least {self.target:g}."
+        what: str = self.rate
+        if self.by != "estimate":
+            kind = "Wilson" if self.by == "wilson" else "slide-cluster"
+            what = f"the lower bound of the {LEVEL:.0%} {kind} interval of {self.rate}"
+        return f"The {self.end} score at which {what} is at least {self.target:g}."
 
     def rows(self, candidates: Candidates) -> IntArray:
         """(...) the row at that end that reaches the target; -1 where none does."""
@@ -178,13 +182,6 @@ class _RateAtLeast(Rule):
             return super().attainable(candidates)
         most = np.floor(float(np.nanmax(reached)) * 1e4) / 1e4  # rounded down, so it can be had
         return f"The highest possible is {most:.4f}; ask for no more."
-
-    @property
-    def _what(self) -> str:
-        if self.by == "estimate":
-            return self.rate
-        kind = "Wilson" if self.by == "wilson" else "slide-cluster"
-        return f"the lower bound of the {LEVEL:.0%} {kind} interval of {self.rate}"
 
     def _reached(self, candidates: Candidates) -> FloatArray:
         """(...) what is compared with the target at each threshold."""
