@@ -9,9 +9,13 @@ import logging
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from app.state.identity import COOKIE
 from core.log import event
@@ -29,20 +33,14 @@ _MOST_TOLD: Final = 20_000
 _CLOSED: Final = (_MEDIA, "/tiles/", "/desk/", "/_stcore/metrics")
 """Places that only the browser of a workspace may ask for."""
 _KEPT_NOWHERE: Final = (_MEDIA, "/_stcore/")
-_HEADERS: Final = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"x-frame-options", b"DENY"),
-    (b"content-security-policy", b"frame-ancestors 'none'; object-src 'none'; base-uri 'self'"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-)
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+_HEADERS: Final = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "content-security-policy": "frame-ancestors 'none'; object-src 'none'; base-uri 'self'",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cross-origin-resource-policy": "same-origin",
+}
 
 
 class Guard:
@@ -52,7 +50,7 @@ class Guard:
     """
 
     def __init__(
-        self, app: Application, hosts: frozenset[str] | None = None, api: Application | None = None
+        self, app: ASGIApp, hosts: frozenset[str] | None = None, api: ASGIApp | None = None
     ) -> None:
         """Stand before an application.
 
@@ -76,28 +74,31 @@ class Guard:
         if _is_of_the_api(scope):
             await self._api(scope, receive, send)
             return
-        headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        token = _token(headers.get(b"cookie", ""))
+        headers = Headers(scope=scope)
+        token = _token(headers.get("cookie", ""))
         reason = self._refusal(scope, headers, token)
         if reason:
             event("guard.refused", level=logging.WARNING, reason=reason)
-            await _refuse(scope, send, reason)
+            refused: ASGIApp = PlainTextResponse(reason, 403, _HEADERS)
+            if scope["type"] == "websocket":
+                refused = WebSocketClose(1008, reason)
+            await refused(scope, receive, send)
             return
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._further(scope, token)]
+                _add_headers(MutableHeaders(scope=message), scope, token)
             elif message["type"] == "websocket.send":
                 self._note(message.get("bytes") or b"", token)
             await send(message)
 
         await self._app(scope, receive, guarded)
 
-    def _refusal(self, scope: Scope, headers: dict[bytes, str], token: str | None) -> str:
-        host = headers.get(b"host", "")
+    def _refusal(self, scope: Scope, headers: Headers, token: str | None) -> str:
+        host = headers.get("host", "")
         if not _is_named(host, self._hosts if self._hosts is not None else _allowed_hosts()):
             return "This host is not served here."
-        origin = headers.get(b"origin")
+        origin = headers.get("origin")
         changes = scope["type"] == "websocket" or scope["method"] not in _READS
         if changes and origin is not None and not is_own_origin(origin, host):
             return "Requests of other origins are not answered."
@@ -116,18 +117,18 @@ class Guard:
         while len(self._told) > _MOST_TOLD:
             self._told.popitem(last=False)
 
-    def _further(self, scope: Scope, token: str | None) -> list[tuple[bytes, bytes]]:
-        headers = list(_HEADERS)
-        if scope["path"].startswith(_KEPT_NOWHERE):
-            headers.append((b"cache-control", b"no-store"))
-        elif scope["method"] == "GET" and "/static/" not in scope["path"]:
-            secure = "; Secure" if scope.get("scheme") == "https" else ""
-            kept = (
-                f"{COOKIE}={token or secrets.token_urlsafe(32)}; Path=/; Max-Age={_YEAR_S}; "
-                f"HttpOnly; SameSite=Strict{secure}"
-            )
-            headers.append((b"set-cookie", kept.encode()))
-        return headers
+
+def _add_headers(headers: MutableHeaders, scope: Scope, token: str | None) -> None:
+    headers.update(_HEADERS)
+    if scope["path"].startswith(_KEPT_NOWHERE):
+        headers["cache-control"] = "no-store"
+    elif scope["method"] == "GET" and "/static/" not in scope["path"]:
+        secure = "; Secure" if scope.get("scheme") == "https" else ""
+        headers.append(
+            "set-cookie",
+            f"{COOKIE}={token or secrets.token_urlsafe(32)}; Path=/; Max-Age={_YEAR_S}; "
+            f"HttpOnly; SameSite=Strict{secure}",
+        )
 
 
 def _token(cookies: str) -> str | None:
@@ -154,15 +155,6 @@ def _allowed_hosts() -> frozenset[str]:
     # Started from elsewhere than the root of the project, Streamlit finds no setting.
     hosts = config.get_option("server.allowedHosts") or THIS_MACHINE
     return frozenset(str(host).strip("[]").lower() for host in hosts)
-
-
-async def _refuse(scope: Scope, send: Send, reason: str) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": 1008, "reason": reason})
-        return
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]
-    await send({"type": "http.response.start", "status": 403, "headers": headers})
-    await send({"type": "http.response.body", "body": reason.encode()})
 
 
 THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")

@@ -11,10 +11,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import REQUEST_ID, send_problem
+from app.api.problems import REQUEST_ID, problem
 from app.guard import THIS_MACHINE, host_name, is_own_origin
 from core.errors import SettingsError, why
 from core.log import event
@@ -29,8 +30,9 @@ _ONLY_HERE: Final = "Only this machine may ask while there are no tokens: see NO
 _OPEN: Final = ("/healthz", "/readyz")
 """What a watchdog asks without a token; they tell nothing but whether there is an answer."""
 _UPLOADS: Final = "/api/v1/jobs"
-_FORWARDED: Final = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
+_FORWARDED: Final = frozenset({"forwarded", "x-forwarded-for", "x-real-ip", "via"})
 """What a proxy adds: whoever asks through one is not known to sit at this machine."""
+_HEADERS: Final = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,16 @@ class Access:
 
     def refusal(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         """Return with which status and why a request is refused, None if it is not."""
-        headers = _headers(scope)
-        host = headers.get(b"host", b"").decode("latin-1")
-        declared = headers.get(b"content-length", b"0")
+        headers = Headers(scope=scope)
+        host, declared = headers.get("host", ""), headers.get("content-length", "0")
         if host_name(host) not in {*self.hosts, *THIS_MACHINE}:
             return HTTPStatus.BAD_REQUEST, "The Host header names no host of this service."
-        origin = headers.get(b"origin")
-        if origin is not None and not is_own_origin(origin.decode("latin-1"), host):
+        origin = headers.get("origin")
+        if origin is not None and not is_own_origin(origin, host):
             return HTTPStatus.FORBIDDEN, "Pages of other origins are not answered."
-        if not declared.isdigit() or int(declared) > self.most_bytes(scope):
+        if not (declared.isascii() and declared.isdigit()) or int(declared) > self.most_bytes(
+            scope
+        ):
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_much(self.most_bytes(scope))
         if scope["path"] in _OPEN or self.caller(scope):
             return None
@@ -99,21 +102,16 @@ class Access:
 
     def caller(self, scope: Scope) -> str:
         """Return the secret of whoever asks, "" if they may not."""
-        headers = _headers(scope)
+        headers = Headers(scope=scope)
         if not self.tokens:
-            host = host_name(headers.get(b"host", b"").decode("latin-1"))
+            host = host_name(headers.get("host", ""))
             forwarded = not _FORWARDED.isdisjoint(headers)
             here = _is_this_machine(scope) and host in THIS_MACHINE and not forwarded
             return "api of this machine" if here else ""
-        scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
-        same = [
-            token for token in self.tokens if hmac.compare_digest(given.strip(), token.encode())
-        ]
-        return f"api {same[0]}" if same and scheme.lower() == b"bearer" else ""
-
-
-def _headers(scope: Scope) -> dict[bytes, bytes]:
-    return {name.lower(): value for name, value in scope["headers"]}
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        token = given.strip().encode("latin-1")  # as it came
+        same = [one for one in self.tokens if hmac.compare_digest(token, one.encode())]
+        return f"api {same[0]}" if same and scheme.lower() == "bearer" else ""
 
 
 def _too_much(most: int) -> str:
@@ -147,19 +145,14 @@ class Gate:
         scope[CALLER] = self._access.caller(scope)
         most = self._access.most_bytes(scope)
         received, begun, status, clock = 0, False, 0, time.perf_counter()
-        parts = _headers(scope).get(b"content-type", b"").lower().startswith(b"multipart/")
+        parts = Headers(scope=scope).get("content-type", "").lower().startswith("multipart/")
         end = b""
 
         async def numbered(message: Message) -> None:
             nonlocal begun, status
             if message["type"] == "http.response.start":
                 begun, status = True, message["status"]
-                message["headers"] = [
-                    *message.get("headers", []),
-                    (b"x-request-id", request_id.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"cache-control", b"no-store"),
-                ]
+                MutableHeaders(scope=message).update(_HEADERS | {"x-request-id": request_id})
             await send(message)
 
         async def answered(message: Message) -> None:
@@ -181,13 +174,13 @@ class Gate:
 
         refused = self._access.refusal(scope)
         if refused is not None:
-            await send_problem(scope, numbered, *refused)
+            await problem(scope, *refused)(scope, receive, numbered)
         else:
             with suppress(_TooMuchError):
                 await self._app(scope, bounded, answered)
             if received > most and not begun:
-                too_large = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-                await send_problem(scope, numbered, too_large, _too_much(most))
+                too_large = problem(scope, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_much(most))
+                await too_large(scope, receive, numbered)
         route = getattr(scope.get("route"), "path", "")  # of the schema, never what was typed
         ms = round(1000 * (time.perf_counter() - clock), 1)
         event("api.request", request_id=request_id, route=route, status=status, ms=ms)

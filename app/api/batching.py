@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Final, NamedTuple
+from operator import attrgetter
+from typing import Final
 
-from core.bundle import OperatingPoint
-from core.engine import Engine
+from app.resources.model import model_key
 from core.errors import RunError
 from core.patches import Patch, UnreadablePatch
 from core.scoring import Classifier, ScoreRow
@@ -23,25 +23,13 @@ class BusyError(RunError):
     """More waits than can be taken in."""
 
 
-class ModelKey(NamedTuple):
-    """What decides a row beside the patch: the engine, the operating point, the temperature."""
-
-    engine: Engine
-    point: OperatingPoint
-    temperature: float
-
-    @classmethod
-    def of(cls, classifier: Classifier) -> "ModelKey":
-        """Return it for a model as it is in force."""
-        return cls(classifier.engine, classifier.operating_point, classifier.temperature)
-
-
 @dataclass(frozen=True, eq=False)
 class _Waiting:
     """A patch of a request, the model as it was in force then, and where its row is awaited."""
 
     item: Patch | UnreadablePatch
     classifier: Classifier
+    key: str
     row: "asyncio.Future[ScoreRow]"
 
 
@@ -75,7 +63,8 @@ class Batcher:
         if self._task is None or self._task.done() or self._task.get_loop() is not loop:
             self._queue = asyncio.Queue()
             self._task = loop.create_task(self._work())
-        waiting = [_Waiting(one, classifier, loop.create_future()) for one in inputs]
+        key = model_key(classifier)
+        waiting = [_Waiting(one, classifier, key, loop.create_future()) for one in inputs]
         for one in waiting:
             self._queue.put_nowait(one)
         return list(await asyncio.gather(*(one.row for one in waiting)))
@@ -83,7 +72,7 @@ class Batcher:
     async def _work(self) -> None:
         while True:
             batch = await self._collect()
-            for _, group in groupby(batch, key=lambda one: ModelKey.of(one.classifier)):
+            for _, group in groupby(batch, key=attrgetter("key")):
                 await _score(list(group))
 
     async def _collect(self) -> list[_Waiting]:

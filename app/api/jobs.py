@@ -12,8 +12,17 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from app.api.problems import documented
-from app.api.served import Served, caller, served
-from app.api.work import MEDIA_TYPES, JobRequest, Jobs, Kind, ResultForm, Upload
+from app.api.served import (
+    MEDIA_TYPES,
+    JobRequest,
+    Jobs,
+    Kind,
+    ResultForm,
+    Served,
+    Upload,
+    caller,
+    served,
+)
 from core.errors import RunError
 from core.files import write_json
 from core.jobs import Job

@@ -9,6 +9,7 @@ from fastapi import APIRouter, File, Request, UploadFile
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from app import resources
 from app.api.batching import BusyError
 from app.api.problems import documented
 from app.api.served import Served, served
@@ -108,7 +109,7 @@ def _explain(
     service: Served, classifier: Classifier, inputs: list[Patch | UnreadablePatch]
 ) -> list[Explained]:
     with service.explaining:
-        explanations = explain_batch(inputs, service.explainer(classifier), Measurement())
+        explanations = explain_batch(inputs, resources.explainer(classifier), Measurement())
     return [_reply(item, row) for item, row in zip(inputs, explanations, strict=True)]
 
 

@@ -1,6 +1,5 @@
 """Refusals and faults as RFC 9457 problems, each with the number of its request."""
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -10,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.types import Scope, Send
+from starlette.types import Scope
 
 from core.errors import NodelensError
 
@@ -47,8 +46,8 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def problem(scope: Scope, status: HTTPStatus, detail: str) -> dict[str, object]:
-    """Return the body of a problem."""
+def problem(scope: Scope, status: HTTPStatus, detail: str) -> JSONResponse:
+    """Return the answer to a request that is a problem."""
     body = Problem(
         type="about:blank",
         title=status.phrase,
@@ -56,20 +55,8 @@ def problem(scope: Scope, status: HTTPStatus, detail: str) -> dict[str, object]:
         detail=detail,
         request_id=str(scope.get(REQUEST_ID, "")),
     )
-    return body.model_dump()
-
-
-async def send_problem(scope: Scope, send: Send, status: HTTPStatus, detail: str) -> None:
-    """Answer a request with a problem."""
-    body = json.dumps(problem(scope, status, detail)).encode()
-    headers = [
-        (b"content-type", PROBLEM_JSON.encode()),
-        (b"content-length", str(len(body)).encode()),
-    ]
-    if status is HTTPStatus.UNAUTHORIZED:
-        headers.append((b"www-authenticate", b"Bearer"))
-    await send({"type": "http.response.start", "status": int(status), "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    headers = {"www-authenticate": "Bearer"} if status is HTTPStatus.UNAUTHORIZED else None
+    return JSONResponse(body.model_dump(), int(status), headers, PROBLEM_JSON)
 
 
 def _refusal(request: Request, error: HTTPException) -> str:
@@ -104,25 +91,21 @@ def _wrong(fault: Mapping[str, Any]) -> str:
 def tell_problems(api: FastAPI) -> None:
     """Answer with problems wherever the service refuses or fails."""
 
-    def answer(request: Request, status: HTTPStatus, detail: str) -> JSONResponse:
-        body = problem(request.scope, status, detail)
-        return JSONResponse(body, int(status), media_type=PROBLEM_JSON)
-
     @api.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        response = answer(request, HTTPStatus(error.status_code), _refusal(request, error))
+        response = problem(request.scope, HTTPStatus(error.status_code), _refusal(request, error))
         response.headers.update(error.headers or {})
         return response
 
     @api.exception_handler(RequestValidationError)
     async def wrong(request: Request, error: RequestValidationError) -> JSONResponse:
-        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, _wrong(error.errors()[0]))
+        return problem(request.scope, HTTPStatus.UNPROCESSABLE_ENTITY, _wrong(error.errors()[0]))
 
     @api.exception_handler(NodelensError)
     async def known(request: Request, error: NodelensError) -> JSONResponse:
-        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        return problem(request.scope, HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
     @api.exception_handler(Exception)
     async def unexpected(request: Request, _: Exception) -> JSONResponse:
         why = "This is a fault of the service; its log says more."
-        return answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, why)
+        return problem(request.scope, HTTPStatus.INTERNAL_SERVER_ERROR, why)

@@ -14,11 +14,12 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel
 from streamlit import logger as streamlit_log
 
+from app import resources
 from app.api.access import Access, Gate
 from app.api.jobs import jobs
 from app.api.patches import patches
 from app.api.problems import Problem, documented, tell_problems
-from app.api.served import Served, of_this_installation, served
+from app.api.served import Served, served
 from core import log
 from core.pages import page
 from core.settings import Settings
@@ -115,7 +116,7 @@ def create_api(service: Served | None = None, access: Access | None = None) -> F
         SettingsError: The environment says what cannot be done.
     """
     settings = service.settings if service else Settings.from_environment(os.environ)
-    works = service or of_this_installation(settings)
+    works = service or Served(settings, lambda: resources.classifier(settings))
     allowed = access or Access.from_environment(os.environ, settings.max_upload_bytes)
     api = FastAPI(
         title="NodeLens",

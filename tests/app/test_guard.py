@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
-from app.guard import Guard, Message, Receive, Scope, Send
+from app.guard import Guard
 from app.state.identity import COOKIE
 from core.settings import SHIPPED_MODEL
 from tests.browsing import served

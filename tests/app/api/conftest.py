@@ -13,12 +13,9 @@ from PIL import Image
 from app.api import create_api
 from app.api.access import Access
 from app.api.served import Served
-from app.api.work import of_stores
-from core.jobs import JobStore
 from core.patches import ImageU8
 from core.scoring import Classifier
 from core.settings import Settings
-from core.slides.store import SlideStore
 
 HERE = ("127.0.0.1", 50_000)
 TOKEN = "a-token-of-enough-letters"  # noqa: S105 - of these tests alone
@@ -33,11 +30,7 @@ def api_of(
     roots: Sequence[Path] = (),
 ) -> FastAPI:
     settings = Settings(data_dir=data, server_roots=tuple(root.resolve() for root in roots))
-    jobs = of_stores(
-        JobStore(settings.jobs_dir, server_roots=settings.server_roots),
-        SlideStore(settings.slides_dir, server_roots=settings.server_roots),
-    )
-    return create_api(Served(settings, current, lambda: jobs), access or Access())
+    return create_api(Served(settings, current), access or Access())
 
 
 def asked_by(api: FastAPI, *, token: str | None = None) -> TestClient:

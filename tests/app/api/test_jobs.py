@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from app.api.access import Access
-from app.api.work import Kind
+from app.api.served import Kind
 from core.patches import open_source
 from core.scoring import Classifier
 from tests.app.api.conftest import OTHER, TOKEN, api_of, asked_by, check_problem, png, upload

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
 from app import resources
-from app.api.work import Upload
+from app.api.served import Upload
 from core.bundle import read_card
 from core.files import append_record, read_records
 from core.jobs import Job, JobStore
