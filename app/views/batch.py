@@ -7,16 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import resources
-from app.screens.batch import (
-    against,
-    batches,
-    browser,
-    patch,
-    results,
-    run,
-    steps,
-    words,
-)
+from app.screens.batch import against, batches, browser, patch, results, run, words
 from app.screens.batch.scored import BatchRows
 from app.screens.shared import jobs, model, parts, sources
 from app.screens.shared.component import keep_in_url
@@ -73,7 +64,7 @@ def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_runn
     with listed:
         positions = results.result_filter(scored)
         address.take_steps(positions)
-        steps.picked_bar(job, rows)
+        batches.picked_bar(job, rows)
         labelled = results.view_of(job) == results.LABELS
         # The place of the other view is emptied: another fragment that runs at the end of this one
         # keeps the browser from clearing what was there before.

@@ -6,23 +6,10 @@ from pathlib import Path
 import streamlit as st
 
 from app import resources
-from app.screens.explanation import patch_list, words
-from app.screens.explanation.choice import (
-    patches_to_explain,
-    way_in_url,
-    way_to_explain,
-)
+from app.screens.explanation import choice, words
+from app.screens.explanation.choice import GALLERY, MEASURED_SCALE, ONE_PATCH, OWN_SCALE, Scale
 from app.screens.explanation.gallery import explain_all, gallery
-from app.screens.explanation.look import MEASURED_SCALE, OWN_SCALE, Scale, look_of_maps
-from app.screens.explanation.patch import patch_explained, prepare
-from app.screens.explanation.patch_list import (
-    GALLERY,
-    ONE_PATCH,
-    filters_in_use,
-    key,
-    order_in_use,
-    walk,
-)
+from app.screens.explanation.patch import patch_explained
 from app.screens.shared import model, parts
 from app.screens.shared.component import keep_in_url
 from app.screens.shared.ways import BATCH, REVIEW, THRESHOLD, ways_on
@@ -39,15 +26,15 @@ def page(classifier: Classifier) -> None:
     """Draw the choice of patches and method, and what they come to."""
     patches_part, way_part = st.columns([2.6, 1], vertical_alignment="bottom")
     with patches_part:
-        collection = patches_to_explain(resources.job_store(settings))
+        collection = choice.patches_to_explain(resources.job_store(settings))
     if collection is None:
         return
     if not collection.positions:
         parts.empty(*words.NOTHING_TO_EXPLAIN)
         return
-    patch_list.begin(collection, linked=address.shown("job") == collection.job)
+    choice.begin(collection, linked=address.shown("job") == collection.job)
     with way_part:
-        chosen = way_to_explain(classifier, collection)
+        chosen = choice.way_to_explain(classifier, collection)
     if chosen is not None:
         explained(collection, classifier, chosen)
 
@@ -67,11 +54,11 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
         st.caption(agreeing(words.LEFT_OUT, more).format(shown=shown, more=more))
     with st.container(horizontal=True, vertical_alignment="center", key="nl-look"):
         view = view_of(collection)
-        style, shared = look_of_maps()
+        style, shared = choice.look_of_maps()
         steps = st.container(horizontal=True, vertical_alignment="center", width="content")
         st.space("stretch")
         ways_on(BATCH, REVIEW, THRESHOLD, job=collection.job, key="explanation")
-    order, filters = order_in_use(collection), filters_in_use(collection)
+    order, filters = choice.order_in_use(collection), choice.filters_in_use(collection)
     as_scored = (
         not shared and view != GALLERY and not filters and order is next(iter(ORDERS.values()))
     )
@@ -85,47 +72,34 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
         # They are in this order already, and the other patches can wait; those of maps by
         # replacement always do.
         if not (as_scored or measured):
-            explain_all(known, collection)
+            explain_all(known)
         scale = OWN_SCALE
         if shared and measured:
             scale = MEASURED_SCALE
         elif shared and len(collection.positions) > 1:
             scale = Scale(known.scale(collection.positions), words.COMMON_SCALE)
         if view == GALLERY:
-            share(collection, chosen)
-            gallery(known, collection, style, scale)
+            keep_in_url("explanation", choice.in_url(collection, chosen))
+            gallery(known, style, scale)
             return
         positions: Sequence[int] = collection.positions
         if not as_scored:
             positions = listed(known.listed(positions), filters, order)
         with steps:
-            position, following = walk(collection, positions, filters, order.name)
-        share(collection, chosen)
-        patch_explained(known, collection, position, style, scale)
+            position, following = choice.walk(collection, positions, filters, order.name)
+        keep_in_url("explanation", choice.in_url(collection, chosen))
+        patch_explained(known, position, style, scale)
     if following is not None:
-        prepare(known, collection, following)
-
-
-def share(collection: PatchCollection, chosen: Explainer) -> None:
-    """Bring what is looked at into the URL."""
-    of_batch = {"job": collection.job}
-    keep_in_url("explanation", of_batch | way_in_url(chosen) | patch_list.in_url(collection))
+        known.prepare([following], known.tests())  # meanwhile
 
 
 def view_of(collection: PatchCollection) -> str:
     """Draw the choice between one patch and the gallery, where there are several."""
     if len(collection.positions) == 1:
         return ONE_PATCH
-    return str(
-        st.segmented_control(
-            "View",
-            [ONE_PATCH, GALLERY],
-            key=key("view", collection),
-            persist_state="session",
-            required=True,
-            label_visibility="collapsed",
-        )
-    )
+    views, key = [ONE_PATCH, GALLERY], choice.key("view", collection)
+    kept = {"persist_state": "session", "label_visibility": "collapsed"}
+    return parts.choice("View", views, key, **kept)
 
 
 parts.style(Path(words.__file__).with_name("explanation.css"))

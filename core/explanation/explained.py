@@ -72,14 +72,15 @@ class ExplainedPatches:
 
     Attributes:
         explainer: Makes the maps.
+        collection: The patches.
         untestable: Why maps cannot be tested against twins, "" if they can.
     """
 
     def __init__(self, explainer: Explainer, collection: PatchCollection) -> None:
         """Start with what is kept of the collection."""
         self.explainer = explainer
+        self.collection = collection
         self.untestable = ""
-        self._donors = collection.donors
         by_this = same_model(collection.scored_by, explainer.classifier.model_id)
         scores = collection.scores if by_this else {}
         called = AppliedPoint.of(explainer.classifier).call(scores.values())
@@ -101,7 +102,7 @@ class ExplainedPatches:
     @cached_property
     def centre_test(self) -> CentreTest:
         """The centre-against-ring test of the explained model."""
-        return CentreTest(self.explainer.classifier, donors=self._donors)
+        return CentreTest(self.explainer.classifier, donors=self.collection.donors)
 
     @cached_property
     def twins(self) -> TwinTester | None:
@@ -143,9 +144,7 @@ class ExplainedPatches:
         untested = [at for at, row in rows.items() if row.map_state is MapState.UNTESTED]
         return untested if untested and self.twins is not None else []
 
-    def measure(
-        self, source: PatchSource, positions: Sequence[int], measurement: Measurement
-    ) -> None:
+    def measure(self, positions: Sequence[int], measurement: Measurement) -> None:
         """Explain some patches and keep what comes out, beside what was known of them.
 
         A map that is known is not made again unless a test needs its pass. Nobody waits for what
@@ -153,6 +152,7 @@ class ExplainedPatches:
         """
         lacking = [at for at in positions if not _has(self._rows.get(at), measurement)]
         anew = [at for at in lacking if measurement.twins or at not in self._rows]
+        source = self.collection.source
         items = [source.read(position) for position in anew]
         for position, row in zip(
             anew, explain_batch(items, self.explainer, measurement), strict=True
@@ -186,9 +186,7 @@ class ExplainedPatches:
             else row.views,
         )
 
-    def prepare(
-        self, source: PatchSource, positions: Sequence[int], measurement: Measurement
-    ) -> None:
+    def prepare(self, positions: Sequence[int], measurement: Measurement) -> None:
         """Have patches measured in the background, unless others are being measured so.
 
         What goes wrong shows when the patch is asked for.
@@ -196,7 +194,7 @@ class ExplainedPatches:
         if self._ahead is not None and not self._ahead.done():
             return
         if not all(_has(self.row(at), measurement) for at in positions):
-            self._ahead = self._thread.submit(self.measure, source, positions, measurement)
+            self._ahead = self._thread.submit(self.measure, positions, measurement)
 
     def scale(self, positions: Sequence[int]) -> float:
         """Return the value that gets the full colour if all these maps are to be compared."""

@@ -8,14 +8,8 @@ import streamlit as st
 from app import resources
 from app.screens.audit import words
 from app.screens.shared.columns import Called
-from app.screens.shared.jobs import delete_button, job_line, job_list, marks, stopped, when
-from app.screens.shared.parts import (
-    bullets,
-    download,
-    empty,
-    head_line,
-    way_back,
-)
+from app.screens.shared.jobs import job_line, job_list, marks, stopped, when
+from app.screens.shared.parts import bullets, button, download, empty, head_line, way_back
 from app.screens.shared.sources import labels_field, samples_button
 from app.screens.shared.ways import BATCH, SCORE, ways_on
 from app.state import address, identity
@@ -59,7 +53,10 @@ def audit_head(store: AuditStore, job: Job, state: str) -> None:
                 mime="text/html",
                 help=words.REPORT,
             )
-        delete_button("data set", words.DELETE, partial(_delete, store, job), "delete-this-audit")
+        key = "delete-this-audit"
+        with st.popover("Delete", icon=":material/delete:", key=f"{key}-open"):
+            st.write(words.DELETE)
+            button("Delete this data set", key, "", _delete, store, job, type="primary")
 
 
 def _add_labels(store: AuditStore, job: Job, *, running: bool) -> None:
@@ -85,10 +82,8 @@ def use_batch(store: AuditStore, batches: JobFolder) -> None:
             words.USE_BATCH, list(jobs), format_func=lambda each: f"{jobs[each].name}, "
             f"{when(jobs[each])}", index=None, placeholder="Choose a batch", key="audit-batch",
         )  # fmt: skip
-        pressed = st.button(
-            "Use this batch", disabled=chosen is None or not store.jobs.is_writable,
-            key="audit-use-batch",
-        )  # fmt: skip
+        blocked = chosen is None or not store.jobs.is_writable
+        pressed = button("Use this batch", "audit-use-batch", disabled=blocked)
     if pressed and chosen is not None:
         begin(store, store.use_batch(identity.owner(), batches, jobs[chosen]))
         st.rerun()
@@ -99,8 +94,9 @@ def to_batch(store: AuditStore, job: Job, batches: JobFolder) -> None:
     batch = batches.job(identity.owner(), job.twin) if job.twin else None
     if batch is not None:
         ways_on(BATCH, job=batch.id, key="audit")
-    elif st.button(SCORE.label, icon=f":material/{SCORE.icon}:", key="audit-to-batch",
-                   disabled=not store.jobs.is_writable):  # fmt: skip
+        return
+    blocked = not store.jobs.is_writable
+    if button(SCORE.label, "audit-to-batch", SCORE.icon, disabled=blocked):
         made = batches.adopt(identity.owner(), store.jobs, job)
         store.jobs.write(replace(job, twin=made.id))
         st.switch_page(SCORE.page, query_params={"job": made.id})

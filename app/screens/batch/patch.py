@@ -11,8 +11,8 @@ import streamlit as st
 from app import resources
 from app.screens.batch import words
 from app.screens.batch.scored import BatchRows
-from app.screens.shared.pager import step_button
-from app.screens.shared.parts import TONES, badge, facts
+from app.screens.shared.pager import step_buttons
+from app.screens.shared.parts import TONES, badge, button, facts
 from app.screens.shared.words import CENTRE_ONLY, MAP_HELP
 from app.state import address, widgets
 from core.bundle import same_model
@@ -37,54 +37,46 @@ def patch_detail(batch: BatchRows, positions: Sequence[int], *, done: bool) -> i
         positions: The list.
         done: Whether the batch is finished, so that maps ahead take nothing from its scoring.
     """
-    rows, classifier = batch.rows, batch.classifier
     position = address.row()
-    if position is None or position >= len(rows):
-        position = positions[0] if positions else None
-    if position is None:
-        return None
-    row = rows[position]
-    place = positions.index(position) if position in positions else -1
-    before = positions[place - 1] if place > 0 else None
-    after = positions[place + 1] if place + 1 < len(positions) else None
+    if position is None or position >= len(batch.rows):
+        if not positions:
+            return None
+        position = positions[0]
+    row = batch.rows[position]
+    mapper = _mapper(row, batch.classifier)
     with st.container(horizontal=True, vertical_alignment="center", key="nl-walk"):
-        step_button("Previous", address.look_at_row, before, "previous", "K")
-        step_button("Next", address.look_at_row, after, "next", "J", forward=True)
-        mapped = map_toggle(row, classifier)
+        place, before, after = step_buttons(positions, position, address.look_at_row)
+        mapped = _map_toggle(row, possible=mapper is not None)
         with st.popover("View", icon=":material/visibility:"):
             st.toggle("Smooth zoom", value=True, key=_SMOOTH, persist_state="session")
             st.toggle("Outline the centre", value=True, key=_OUTLINE, persist_state="session")
     where = f"{place + 1:,} of {len(positions):,}" if place >= 0 else "not in this list"
     decides = batch.rests_on.get(position)
     st.html(_line(row, where, around=decides is Decisive.RING))
-    map_picture = None
-    if mapped and classifier is not None:
-        map_picture = map_of(batch, classifier, position)
-    below = None
-    if map_picture is not None and classifier is not None:
-        below = partial(badge_below, batch, classifier, position, decides)
+    map_picture = below = None
+    if mapped and mapper is not None:
+        try:
+            map_picture = _map_of(batch, mapper, position)
+        except NodelensError as error:
+            st.warning(str(error))
+        if map_picture is not None:
+            below = partial(_badge_below, batch, mapper, position, decides)
     picture = resources.patch_uri(batch.store, batch.job, position)
     with st.container(key="nl-view"):
         if picture is None:
             st.html(f'<div class="nl-nopicture">{words.NO_PICTURE}</div>')
         else:
             st.html(_figure(map_picture or picture, row.path))
-            st.button(
-                "Enlarge",
-                key="enlarge",
-                shortcut="Z",
-                help=words.ENLARGE_HELP,
-                on_click=widgets.choose,
-                args=(_LARGE, batch.job.id),
-            )
+            enlarge, about = partial(widgets.choose, _LARGE, batch.job.id), words.ENLARGE_HELP
+            button("Enlarge", "enlarge", "", enlarge, shortcut="Z", help=about)
             # Not by the click: while the dialog is open, keys walk on and the page is drawn anew.
             if widgets.chosen(_LARGE) == batch.job.id:
                 _enlarged([picture, *([map_picture] if map_picture else [])], row, below)
     if below is not None:
         below()
-    if done and classifier is not None and can_be_mapped(row, classifier):
+    if done and mapper is not None:
         near = [at for at in (position, after, before) if at is not None]
-        _AHEAD.submit(_prepare, batch, classifier, near)  # this one first, then its neighbours
+        _AHEAD.submit(_prepare, batch, mapper, near)  # this one first, then its neighbours
     st.caption(" ".join([MAP_HELP] * (map_picture is not None) + [words.SIZE, CENTRE_ONLY]))
     with st.expander("Details", key=f"details-{batch.job.id}"):
         patch_facts(row)
@@ -164,29 +156,24 @@ _AHEAD: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="maps-ahead
 _STYLE: Final = OverlayStyle(zoom=4, smooth_patch=True, centre_box=False)
 
 
-def can_be_mapped(row: ScoreRow, classifier: Classifier | None) -> bool:
-    """Return whether there is a map: of a score, by the model that made it."""
-    return row.status is Status.SCORED and not _of_another(row, classifier)
+def _mapper(row: ScoreRow, classifier: Classifier | None) -> Classifier | None:
+    """Return the model that made a score, which alone can explain it; None if there is none."""
+    own = classifier is not None and same_model(row.model_id, classifier.model_id)
+    return classifier if own and row.status is Status.SCORED else None
 
 
-def _of_another(row: ScoreRow, classifier: Classifier | None) -> bool:
-    return classifier is None or not same_model(row.model_id, classifier.model_id)
-
-
-def map_toggle(row: ScoreRow, classifier: Classifier | None) -> bool:
+def _map_toggle(row: ScoreRow, *, possible: bool) -> bool:
     """Draw the switch of the map, which holds from patch to patch, and return whether it is on."""
-    on, possible = bool(widgets.chosen(_WANTED)), can_be_mapped(row, classifier)
-    other = _of_another(row, classifier)
-    st.button(
+    on = bool(widgets.chosen(_WANTED))
+    button(
         "Hide Grad-CAM" if on else "Grad-CAM",
-        key="map",
+        "map",
+        "layers",
+        partial(widgets.choose, _WANTED, not on),
         shortcut="M",
-        icon=":material/layers:",
         type="primary" if on else "secondary",
         disabled=not possible,
-        help=words.MAP_OTHER_MODEL if other else None,
-        on_click=widgets.choose,
-        args=(_WANTED, not on),
+        help=words.MAP_OTHER_MODEL if row.status is Status.SCORED and not possible else None,
     )
     return on and possible
 
@@ -195,18 +182,10 @@ def _known(batch: BatchRows, classifier: Classifier) -> ExplainedPatches:
     return resources.explained(resources.explainer(classifier), batch.collection)
 
 
-def map_of(batch: BatchRows, classifier: Classifier, position: int) -> str | None:
-    """Return a patch under its map as a data URI, made unless it was; None if it cannot be."""
-    try:
-        return _map_of(batch, classifier, position)
-    except NodelensError as error:
-        st.warning(str(error))
-        return None
-
-
 def _map_of(batch: BatchRows, classifier: Classifier, position: int) -> str | None:
+    """Return a patch under its map as a data URI, made unless it was; None if it cannot be."""
     known, collection = _known(batch, classifier), batch.collection
-    known.measure(collection.source, [position], Measurement())
+    known.measure([position], Measurement())
     row, image = known.row(position), collection.image(position)
     if row is None or row.explanation is None or image is None:
         return None
@@ -225,7 +204,7 @@ def _prepare(batch: BatchRows, classifier: Classifier, positions: Sequence[int])
         _map_of(batch, classifier, position)
 
 
-def badge_below(
+def _badge_below(
     batch: BatchRows, classifier: Classifier, position: int, decides: Decisive | None
 ) -> None:
     """Draw how far the map can be trusted; the check begins once the reader stays at the patch."""
@@ -244,7 +223,7 @@ def _badge(
         return
     if row.map_state is MapState.UNTESTED and not known.untestable:
         if widgets.chosen(_STAYED) == position and known.twins is not None:
-            known.prepare(batch.collection.source, [position], Measurement(twins=known.twins))
+            known.prepare([position], Measurement(twins=known.twins))
         widgets.choose(_STAYED, position)
     turned = bool(row.explanation.cam.values.max() <= 0)
     line = plain_line(row, decides) + f" {words.MAP_TURNED}" * turned

@@ -13,7 +13,7 @@ from app.screens.batch import words
 from app.screens.batch.browser import browser
 from app.screens.batch.scored import BatchRows
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import chart, empty, plain
+from app.screens.shared.parts import button, chart, choice, colours, empty, plain
 from app.state import address, widgets
 from core.bundle import same_model
 from core.explanation.surroundings import MOST_UNASKED
@@ -86,13 +86,8 @@ def only(job: Job, name: str) -> bool:
         Whether it was pressed: a fragment has to run the page again.
     """
     on = bool(widgets.chosen(f"{name}-{job.id}"))
-    return st.button(
-        words.SHOW_ALL if on else words.SHOW_THESE,
-        type="tertiary",
-        on_click=_show_only,
-        args=(job.id, "" if on else name),
-        key=f"only-{name}",
-    )
+    label, show = words.SHOW_ALL if on else words.SHOW_THESE, "" if on else name
+    return button(label, f"only-{name}", "", _show_only, job.id, show, type="tertiary")
 
 
 def _show_only(job_id: str, name: str) -> None:
@@ -107,7 +102,7 @@ def _show_only(job_id: str, name: str) -> None:
 def result_histogram(batch: BatchRows) -> None:
     """Draw how the scores spread around the threshold; a click on a bar lists its patches."""
     chart(
-        resources.from_rows(batch.store, batch.job, _histogram, widgets.is_dark()),
+        resources.from_rows(batch.store, batch.job, _histogram, colours()),
         f"histogram-{batch.job.id}",
         "Histogram of the scores, coloured by call, with the threshold as a dashed line",
         on_select=partial(_show_bar, batch.job.id),
@@ -122,12 +117,12 @@ def _show_bar(job_id: str) -> None:
     widgets.give(f"scores-{job_id}", (round(low, 2), round(high, 2)))
 
 
-def _histogram(rows: Sequence[ScoreRow], dark: bool) -> go.Figure:
+def _histogram(rows: Sequence[ScoreRow], colours: charts.Colours) -> go.Figure:
     return charts.score_histogram(
         score_histogram(rows),
         threshold=rows[0].threshold,
         lower_threshold=rows[0].lower_threshold,
-        colours=charts.palette(dark=dark),
+        colours=colours,
     )
 
 
@@ -155,13 +150,8 @@ def result_filter(batch: BatchRows) -> list[int]:
             key=widgets.kept(calls_key),
             label_visibility="collapsed",
         )
-        st.segmented_control(
-            "View",
-            [TABLE, SHEET, LABELS],
-            key=widgets.kept(view_key),
-            required=True,
-            label_visibility="collapsed",
-        )
+        views = [TABLE, SHEET, LABELS]
+        choice("View", views, widgets.kept(view_key), label_visibility="collapsed")
     if view_of(job) == LABELS:
         st.empty()  # where the other views have more
         return select(rows, Filter(frozenset(chosen)), Order.HIGHEST)
@@ -187,14 +177,7 @@ def result_filter(batch: BatchRows) -> list[int]:
     if isinstance(within, tuple) and within != _ALL:
         label, icon = f"{within[0]:.2f} to {within[1]:.2f}", ""
     with score_part, st.popover(label, icon=icon or None, width="stretch", key="nl-filter"):
-        low, high = st.slider(
-            "Score range",
-            0.0,
-            1.0,
-            _ALL,
-            0.01,
-            key=scores_key,
-        )
+        low, high = st.slider("Score range", 0.0, 1.0, _ALL, 0.01, key=scores_key)
         unlike = compared and st.toggle(words.ONLY_UNLIKE, key=widgets.kept(f"unlike-{job.id}"))
         around = bool(margins) and st.toggle(
             words.ONLY_AROUND, key=widgets.kept(f"around-{job.id}")
@@ -247,7 +230,7 @@ def result_list(batch: BatchRows, positions: Sequence[int]) -> None:
     job = batch.job
     if not positions:
         empty(words.NO_MATCH)
-        st.button("Clear filters", on_click=_clear_filters, args=(job.id,), key="clear")
+        button("Clear filters", "clear", "", _clear_filters, job.id)
         return
     _follow(job, positions)
     page = page_of(len(positions), ROWS_A_PAGE, key=widgets.kept(f"page-{job.id}"))
@@ -301,7 +284,7 @@ def _line(batch: BatchRows, classifier: Classifier, called: int, *, was_running:
             if task is None or not task.is_alive():
                 st.rerun()
             st.caption(words.AROUND_RUNNING.format(done=task.done, total=task.total))
-            st.button("Stop", key="around-stop", on_click=measuring.cancel, args=(batch.job,))
+            button("Stop", "around-stop", "", measuring.cancel, batch.job)
             return
         margins = replace(batch).margins  # known by now: the page may have begun before
         if margins:
@@ -315,7 +298,7 @@ def _line(batch: BatchRows, classifier: Classifier, called: int, *, was_running:
         if len(margins) < called and batch.store.is_writable:
             left = called - len(margins)
             label = agreeing(words.AROUND_MEASURE, left).format(calls=left)
-            if st.button(label, key="around-measure", help=words.AROUND_HELP):
+            if button(label, "around-measure", help=words.AROUND_HELP):
                 _begin(batch, classifier)
                 st.rerun()  # the whole page: how far that is shows only there
 

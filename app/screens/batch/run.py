@@ -10,17 +10,11 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
-from app.screens.shared.jobs import (
-    apply_button,
-    job_line,
-    looked_at,
-    so_far,
-    start_button,
-    stopped,
-)
-from app.screens.shared.parts import Stat, section, show_problem, stat_strip
+from app.screens.shared.jobs import apply_button, job_line, looked_at, so_far, start_button, stopped
+from app.screens.shared.parts import Stat, button, choice, section, show_problem, stat_strip
 from app.screens.shared.sources import said_of_tables
 from app.state import address, widgets
+from core.bundle import Card
 from core.engine import Precision
 from core.errors import NodelensError
 from core.jobs import InputProblem, InputReport, Job, JobProgress, JobStore
@@ -39,10 +33,7 @@ _PICTURES: Final = 16
 
 
 def before_start(
-    store: JobStore,
-    job: Job,
-    opened: Callable[[], Classifier | None],
-    delete: Callable[[], None],
+    store: JobStore, job: Job, opened: Callable[[], Classifier | None], delete: Callable[[], None]
 ) -> None:
     """Draw what the input contains, and the start; the drawn samples start by themselves.
 
@@ -57,7 +48,7 @@ def before_start(
         st.rerun()
 
     def way_out() -> None:
-        st.button(words.OTHER_FILES, on_click=delete, key="other-files")
+        button(words.OTHER_FILES, "other-files", "", delete)
 
     report = looked_at(store, job, way_out)
     if report is None:
@@ -80,46 +71,29 @@ def before_start(
     point, card = classifier.operating_point, classifier.bundle.card
     section("Start", f"threshold {point.threshold:.4f} ({point.name})")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        views = st.segmented_control(
-            "Score each patch",
-            _offered(classifier),
-            format_func=lambda choice: _VIEWS[choice],
-            default=TestTimeAugmentation.NONE,
-            required=True,
-            key=_TTA,
-        )
+        # Where eight orientations matter is known only if it was measured.
+        unknown = () if card.orientations else (TestTimeAugmentation.D4_NEAR,)
+        offered = {one: name for one, name in _VIEWS.items() if one not in unknown}
+        views = choice("Score each patch", offered, _TTA, default=TestTimeAugmentation.NONE)
         engine = classifier.engine
         fast = card.fast if engine.offers_fast and engine.precision is Precision.EXACT else None
         speed = None
         if fast is not None:
-            speed = st.segmented_control(
-                "Speed",
-                list(_SPEEDS),
-                format_func=lambda choice: _SPEEDS[choice],
-                default=Precision.EXACT,
-                required=True,
-                key=_SPEED,
-            )
+            speed = choice("Speed", _SPEEDS, _SPEED, default=Precision.EXACT)
         start_button(
             f"Start scoring {_to_score(report)}",
             partial(_start, store, job, classifier),
             disabled=not store.is_writable,
         )
-    notes = [_views_note(views or TestTimeAugmentation.NONE, classifier)]
+    notes = [_views_note(views, card)]
     if speed is Precision.FAST and fast is not None:
         changed, of = fast.changed_calls, fast.patches
         notes.append(words.FAST.format(changed=changed, patches=of, share=percent(changed / of, 2)))
     st.caption(" ".join(notes))
 
 
-def _offered(classifier: Classifier) -> list[TestTimeAugmentation]:
-    """Return the choices; where eight orientations matter is known only if it was measured."""
-    measured = classifier.bundle.card.orientations is not None
-    return [one for one in _VIEWS if measured or one is not TestTimeAugmentation.D4_NEAR]
-
-
-def _views_note(views: TestTimeAugmentation, classifier: Classifier) -> str:
-    measured = classifier.bundle.card.orientations
+def _views_note(views: TestTimeAugmentation, card: Card) -> str:
+    measured = card.orientations
     if views is TestTimeAugmentation.D4_NEAR and measured is not None:
         return words.VIEWS_NEAR.format(band=measured.band_logit, share=percent(measured.share, 0))
     return words.VIEWS_EIGHT if views is TestTimeAugmentation.D4 else words.VIEWS_ONE
@@ -249,17 +223,9 @@ def outdated(store: JobStore, job: Job, rows: Sequence[ScoreRow], classifier: Cl
 
 
 def _again_button(label: str, store: JobStore, job: Job, classifier: Classifier, key: str) -> None:
-    st.button(
-        label,
-        icon=":material/restart_alt:",
-        on_click=_restart,
-        args=(store, job, classifier),
-        key=key,
-        disabled=not store.is_writable,
-        help=words.RESCORE_HELP,
-    )
+    def restart() -> None:
+        address.look_at_row(None)
+        _score(store, store.restart(job), classifier)
 
-
-def _restart(store: JobStore, job: Job, classifier: Classifier) -> None:
-    address.look_at_row(None)
-    _score(store, store.restart(job), classifier)
+    blocked, about = not store.is_writable, words.RESCORE_HELP
+    button(label, key, "restart_alt", restart, disabled=blocked, help=about)

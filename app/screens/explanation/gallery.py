@@ -11,20 +11,22 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import resources
 from app.screens.explanation import words
-from app.screens.explanation.choice import way_in_words
-from app.screens.explanation.look import Scale, scale_bar
-from app.screens.explanation.patch_list import (
+from app.screens.explanation.choice import (
+    Scale,
     clear_filters,
     filter_names,
     filters_in_use,
     key,
     look_at,
     order_in_use,
+    scale_bar,
+    way_in_words,
 )
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import download, empty, show_problem
+from app.screens.shared.parts import button, download, empty, show_problem
 from core.errors import NodelensError
 from core.explanation import (
+    Explainer,
     ExplanationRow,
     MapState,
     Measurement,
@@ -40,7 +42,6 @@ from core.explanation.listing import (
     NEED_MAPS,
     NEED_TESTS,
     ORDERS,
-    MeasureOrder,
     is_tested,
     listed,
 )
@@ -58,19 +59,11 @@ class Tiles:
         places: Where the picture and the words of a position are.
     """
 
-    def __init__(
-        self,
-        shown: ExplainedPatches,
-        collection: PatchCollection,
-        order: MeasureOrder,
-        style: OverlayStyle,
-        scale: float | None,
-    ) -> None:
+    def __init__(self, known: ExplainedPatches, style: OverlayStyle, scale: float | None) -> None:
         """Start with none."""
         self.places: dict[int, DeltaGenerator] = {}
-        self._shown = shown
-        self._collection = collection
-        self._order = order
+        self._known = known
+        self._order = order_in_use(known.collection)
         self._style = replace(style, zoom=_TILE_ZOOM)
         self._scale = scale
 
@@ -79,13 +72,12 @@ class Tiles:
         with st.container(key=f"nl-tile-{position}"):
             self.places[position] = st.empty()
             self.redraw(position, row)
-            st.button(
+            label = (
                 f"View patch {position + 1}, score {score_text(row.score.prob_tumour)}, "
-                f"{_call(row)}, {_state_of_map(row)}",
-                key=f"explain-tile-{position}",
-                on_click=look_at,
-                args=(self._collection, position),
+                f"{_call(row)}, {_state_of_map(row)}"
             )
+            key = f"explain-tile-{position}"
+            button(label, key, "", look_at, self._known.collection, position)
 
     def redraw(self, position: int, row: ExplanationRow) -> None:
         """Draw the picture and the words of a tile."""
@@ -108,7 +100,7 @@ class Tiles:
         explanation, style, scale = row.explanation, self._style, self._scale
         cam = None if explanation is None else explanation.cam
         mapped = "" if cam is None else f"{cam.method} {cam.layer} {cam.target}"
-        model, collection = self._shown.explainer.classifier.model_id, self._collection
+        model, collection = self._known.explainer.classifier.model_id, self._known.collection
 
         def draw() -> bytes:
             image = collection.image(position)
@@ -116,15 +108,11 @@ class Tiles:
                 return b""
             if explanation is None:
                 return png_bytes(draw_patch_box(image, style))
-            return png_bytes(
-                draw_overlay(
-                    image,
-                    explanation.cam,
-                    scale=scale,
-                    style=style,
-                    strength=explanation.strength,
-                )
+            strength = explanation.strength
+            drawn = draw_overlay(
+                image, explanation.cam, scale=scale, style=style, strength=strength
             )
+            return png_bytes(drawn)
 
         key = f"{model} {collection.key} {position} {mapped} {style} {scale}"
         return resources.picture_uri(draw, key)
@@ -145,14 +133,14 @@ _SCORES_PASS: Final = 16
 _MAPS_PASS: Final = 2
 
 
-def explain_all(known: ExplainedPatches, collection: PatchCollection) -> None:
+def explain_all(known: ExplainedPatches) -> None:
     """Explain what is not explained yet, pass by pass, with progress."""
+    positions = known.collection.positions
 
     def explain(left: list[int]) -> None:
-        known.measure(collection.source, left[:_SCORES_PASS], Measurement())
+        known.measure(left[:_SCORES_PASS], Measurement())
 
-    missing = partial(known.missing, collection.positions)
-    _work(st.empty(), "Explained", len(collection.positions), missing, explain)
+    _work(st.empty(), "Explained", len(positions), partial(known.missing, positions), explain)
 
 
 def _work(
@@ -183,36 +171,30 @@ def _work(
     return worked
 
 
-def gallery(
-    shown: ExplainedPatches, collection: PatchCollection, style: OverlayStyle, scale: Scale
-) -> None:
+def gallery(known: ExplainedPatches, style: OverlayStyle, scale: Scale) -> None:
     """Draw the list's controls, its tiles and its downloads; maps come when they are made."""
-    rows = shown.listed(collection.positions)
-    _list_controls(collection, rows)
-    pressed = _measure_button(shown, collection)
+    rows = known.listed(known.collection.positions)
+    _list_controls(known.collection, rows)
+    pressed = _measure_button(known)
     place = st.empty()
-    tiles = _list(shown, collection, rows, style, scale)
+    tiles = _list(known, rows, style, scale)
     if pressed:  # last, so that the tiles stay on the page and can be clicked meanwhile
-        _test_all(shown, collection, place)
+        _test_all(known, place)
     else:
-        _make_maps(shown, collection, tiles, place)
+        _make_maps(known, tiles, place)
 
 
 def _list(
-    shown: ExplainedPatches,
-    collection: PatchCollection,
-    rows: dict[int, ExplanationRow],
-    style: OverlayStyle,
-    scale: Scale,
+    known: ExplainedPatches, rows: dict[int, ExplanationRow], style: OverlayStyle, scale: Scale
 ) -> Tiles:
-    order = order_in_use(collection)
-    positions = listed(rows, filters_in_use(collection), order)
-    tiles = Tiles(shown, collection, order, style, scale.value)
+    collection = known.collection
+    positions = listed(rows, filters_in_use(collection), order_in_use(collection))
+    tiles = Tiles(known, style, scale.value)
     if not positions:
         _no_match(collection, rows)
         return tiles
     page = page_of(len(positions), _TILES, key=key("page", collection))
-    st.html(_legend(shown, scale, style))
+    st.html(_legend(known.explainer, scale, style))
     with st.container(horizontal=True, key="nl-tiles"):
         for position in positions[page.part]:
             tiles.draw(position, rows[position])
@@ -228,8 +210,7 @@ def _list(
     return tiles
 
 
-def _legend(shown: ExplainedPatches, scale: Scale, style: OverlayStyle) -> str:
-    explainer = shown.explainer
+def _legend(explainer: Explainer, scale: Scale, style: OverlayStyle) -> str:
     most = "" if scale.value is None else f"{scale.value:.2f}"
     bar = scale_bar(explainer.target, most, scale.words, style)
     point = explainer.classifier.operating_point.threshold
@@ -254,24 +235,22 @@ def _no_match(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> N
         clear_filters(collection, "gallery")
 
 
-def _make_maps(
-    shown: ExplainedPatches, collection: PatchCollection, tiles: Tiles, place: DeltaGenerator
-) -> None:
+def _make_maps(known: ExplainedPatches, tiles: Tiles, place: DeltaGenerator) -> None:
     """Make the maps of the open page, or test them; each is drawn anew as soon as that is done."""
     here = list(tiles.places)
-    made = not shown.missing(here)
+    made = not known.missing(here)
 
     def one_pass(left: list[int]) -> None:
         some = left[:_MAPS_PASS]
         if made:
-            shown.measure(collection.source, some, Measurement(twins=shown.twins))
+            known.measure(some, Measurement(twins=known.twins))
         else:
-            shown.measure(collection.source, some, Measurement())
+            known.measure(some, Measurement())
         for position in some:
-            if (row := shown.row(position)) is not None:
+            if (row := known.row(position)) is not None:
                 tiles.redraw(position, row)
 
-    lacking = partial(shown.untested_maps if made else shown.missing, here)
+    lacking = partial(known.untested_maps if made else known.missing, here)
     if _work(place, "Making and testing the maps on this page:", len(here), lacking, one_pass):
         st.rerun()  # the counts and the order may have changed
 
@@ -295,36 +274,31 @@ def _list_controls(collection: PatchCollection, rows: dict[int, ExplanationRow])
         st.selectbox("Order", list(ORDERS), key=key("order", collection), persist_state="session")
 
 
-def _lacking(shown: ExplainedPatches, collection: PatchCollection) -> list[int]:
-    positions = collection.positions
-    return [*shown.missing(positions), *shown.untested(positions)]
+def _lacking(known: ExplainedPatches) -> list[int]:
+    positions = known.collection.positions
+    return [*known.missing(positions), *known.untested(positions)]
 
 
-def _measure_button(shown: ExplainedPatches, collection: PatchCollection) -> bool:
-    lacking = _lacking(shown, collection)
+def _measure_button(known: ExplainedPatches) -> bool:
+    lacking, total = _lacking(known), len(known.collection.positions)
     if not lacking:
         return False
-    filters, order = filters_in_use(collection), order_in_use(collection)
-    done = len(collection.positions) - len(lacking)
+    filters, order = filters_in_use(known.collection), order_in_use(known.collection)
     needed = bool(NEED_TESTS.intersection(filters)) or order.tested
-    if shown.explainer.method is Method.REPLACEMENT:  # its maps are made on demand
+    if known.explainer.method is Method.REPLACEMENT:  # its maps are made on demand
         needed = needed or bool(NEED_MAPS.intersection(filters)) or order.of_map
     with st.container(horizontal=True, vertical_alignment="center"):
-        pressed = st.button(
-            f"Measure {len(lacking):,} patches",
-            icon=":material/rule:",
-            type="primary" if needed else "secondary",
-            key="explain-test-all",
-        )
-        text = words.MEASURED_SO_FAR.format(done=done, total=len(collection.positions))
+        label, kind = f"Measure {len(lacking):,} patches", "primary" if needed else "secondary"
+        pressed = button(label, "explain-test-all", "rule", type=kind)
+        text = words.MEASURED_SO_FAR.format(done=total - len(lacking), total=total)
         st.caption(text + words.REST_LAST * needed)
     return pressed
 
 
-def _test_all(shown: ExplainedPatches, collection: PatchCollection, place: DeltaGenerator) -> None:
+def _test_all(known: ExplainedPatches, place: DeltaGenerator) -> None:
     def test(left: list[int]) -> None:
-        shown.measure(collection.source, left[:_MAPS_PASS], shown.tests())
+        known.measure(left[:_MAPS_PASS], known.tests())
 
-    lacking = partial(_lacking, shown, collection)
-    if _work(place, "Measured", len(collection.positions), lacking, test):
+    total = len(known.collection.positions)
+    if _work(place, "Measured", total, partial(_lacking, known), test):
         st.rerun()

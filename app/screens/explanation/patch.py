@@ -10,9 +10,14 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.screens.explanation import words
-from app.screens.explanation.look import ZOOM, Scale, scale_bar
-from app.screens.explanation.measures import of_map, of_map_test
-from app.screens.explanation.tests import centre_strip, draw_measures, orientations
+from app.screens.explanation.choice import ZOOM, Scale, scale_bar
+from app.screens.explanation.measures import (
+    centre_strip,
+    draw_measures,
+    of_map,
+    of_map_test,
+    orientations,
+)
 from app.screens.shared.parts import TONES, Stat, badge, download, plain, show_problem, stat_strip
 from core.errors import NodelensError
 from core.explanation import (
@@ -27,7 +32,7 @@ from core.explanation import (
     own_scale,
     table_csv,
 )
-from core.explanation.explained import ExplainedPatches, PatchCollection
+from core.explanation.explained import ExplainedPatches
 from core.explanation.words import METHODS, badge_text, plain_line
 from core.patches import ImageU8
 from core.pictures import png_bytes
@@ -37,20 +42,11 @@ from core.wording import call_text, label_text, score_text
 _EXPORT_ZOOM: Final = 8
 
 
-def prepare(known: ExplainedPatches, collection: PatchCollection, position: int) -> None:
-    """Have the patch that comes next measured meanwhile."""
-    known.prepare(collection.source, [position], known.tests())
-
-
 def patch_explained(
-    known: ExplainedPatches,
-    collection: PatchCollection,
-    position: int,
-    style: OverlayStyle,
-    scale: Scale,
+    known: ExplainedPatches, position: int, style: OverlayStyle, scale: Scale
 ) -> None:
     """Draw a patch, then its map, then what takes longer: each as soon as it is there."""
-    image = collection.image(position)
+    image = known.collection.image(position)
     line = st.empty()
     left, right, beside = st.columns([1, 1, 1.05], gap="medium")
     # Emptied before anything is measured: nothing of the patch before may stand beside this one.
@@ -63,7 +59,7 @@ def patch_explained(
     try:
         if known.missing([position]):
             places[0].html(f'<div class="nl-nomap" role="status"><b>{words.MEASURING}</b></div>')
-            known.measure(collection.source, [position], Measurement())
+            known.measure([position], Measurement())
         row = known.row(position)
         if image is None or row is None or row.explanation is None:
             _without_score(places, image, row)
@@ -72,7 +68,7 @@ def patch_explained(
         if known.untested([position]):
             _map_and_line(places, drawn, row, checked=False)
             with places[2].container(), st.spinner(words.CHECKING):
-                known.measure(collection.source, [position], known.tests())
+                known.measure([position], known.tests())
             row = known.row(position) or row
     except NodelensError as error:
         places[0].empty()
@@ -84,7 +80,7 @@ def patch_explained(
         st.html(f'<div class="nl-warn">{words.NOT_A_FINDING}</div>')
         with st.expander("Details", key="nl-explain-details"):
             draw_measures([*of_map(row), *of_map_test(row)], "The map")
-            centre_strip(known, collection, position, image=image, row=row)
+            centre_strip(known, position, image=image, row=row)
             orientations(image, row)
         _exports(drawn, row, f"{position:06d}-{known.explainer.method}")
 

@@ -10,8 +10,7 @@ from markupsafe import Markup
 
 from app import resources
 from app.screens.review import words
-from app.screens.shared.parts import empty, show_problem
-from app.screens.shared.pdf import pdf_button
+from app.screens.shared.parts import empty, pdf_button, show_problem
 from app.screens.shared.who import person_of
 from app.state import reading, widgets
 from core.errors import NodelensError

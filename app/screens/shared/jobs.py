@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import resources
 from app.screens.shared import words
-from app.screens.shared.parts import badge, page_title, show_problem
+from app.screens.shared.parts import badge, button, page_title, show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError
 from core.jobs import InputReport, Job, JobFolder, JobProgress, JobStore, Look
@@ -78,13 +78,7 @@ def entry(
     """
     with st.container(horizontal=True, vertical_alignment="center", key=f"nl-{key}"):
         st.html(f'<div class="nl-batch"><b>{escape(name)}</b>{about}</div>')
-        st.button(
-            label,
-            key=key,
-            on_click=look_at,
-            args=(ident,),
-            type="primary" if urgent else "secondary",
-        )
+        button(label, key, "", look_at, ident, type="primary" if urgent else "secondary")
 
 
 def job_list(
@@ -109,13 +103,6 @@ def job_list(
             entry(job.name, marks(job, *status(job)), look_at, job.id, key=f"{key}-{job.id}")
 
 
-def delete_button(what: str, warning: str, delete: Callable[[], None], key: str) -> None:
-    """Draw the way to delete what is looked at; it asks once more."""
-    with st.popover("Delete", icon=":material/delete:", key=f"{key}-open"):
-        st.write(warning)
-        st.button(f"Delete this {what}", type="primary", on_click=delete, key=key)
-
-
 def waiting(before: int) -> str:
     """Return what is said of a job that waits until so many others have had their turn."""
     jobs = f"{before} job{'s' * (before > 1)} ahead of yours" if before else "yours is next"
@@ -131,7 +118,7 @@ def job_line(progress: JobProgress, text: str, stop: Callable[[], None]) -> None
     with st.container(horizontal=True, vertical_alignment="center", key="nl-progress"):
         st.progress(min(share, 1.0), text=text)
         label = "Stopping …" if stopping else "Stop"
-        st.button(label, icon=":material/stop:", on_click=stop, key="stop", disabled=stopping)
+        button(label, "stop", "stop", stop, disabled=stopping)
 
 
 def so_far(progress: JobProgress, what: str, about: str = "") -> str:
@@ -185,8 +172,7 @@ def start_button(
     label: str, start: Callable[[], None], *, key: str = "start", disabled: bool = False
 ) -> None:
     """Draw the button that begins or continues what runs in the background."""
-    icon = ":material/play_arrow:"
-    st.button(label, type="primary", icon=icon, on_click=start, key=key, disabled=disabled)
+    button(label, key, "play_arrow", start, type="primary", disabled=disabled)
 
 
 def looked_at(
@@ -220,13 +206,8 @@ def _looking(look: Look) -> None:
 
 def apply_button(store: JobStore, job: Job, point: AppliedPoint, version: str) -> bool:
     """Draw the button that calls a scored batch at another point; return whether that is done."""
-    if not st.button(
-        words.APPLY.format(version=version),
-        icon=":material/done_all:",
-        type="primary",
-        key="apply-point",
-        help=words.APPLY_HELP,
-    ):
+    label = words.APPLY.format(version=version)
+    if not button(label, "apply-point", "done_all", type="primary", help=words.APPLY_HELP):
         return False
     try:
         store.apply(job, point)

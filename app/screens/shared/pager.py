@@ -1,10 +1,11 @@
 """A long list page by page: which part of it is looked at, and the line that turns the pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
+from app.screens.shared.parts import button
 from app.state import widgets
 
 
@@ -17,26 +18,22 @@ class Page:
         number: From 1.
         pages: How many there are; at least 1.
         length: Of the list.
-        size: Entries a page.
+        part: Which entries are on the page.
     """
 
     key: str
     number: int
     pages: int
     length: int
-    size: int
-
-    @property
-    def part(self) -> slice:
-        """Which entries are on the page."""
-        start = (self.number - 1) * self.size
-        return slice(start, min(start + self.size, self.length))
+    part: slice
 
 
 def page_of(length: int, size: int, *, key: str) -> Page:
     """Return the page that was turned to; the last one if the list is shorter by now."""
     pages = max(1, -(-length // size))
-    return Page(key, min(int(str(widgets.chosen(key, 1) or 1)), pages), pages, length, size)
+    number = min(int(str(widgets.chosen(key, 1) or 1)), pages)
+    part = slice((number - 1) * size, min(number * size, length))
+    return Page(key, number, pages, length, part)
 
 
 def pager(page: Page, what: str = "") -> None:
@@ -54,23 +51,25 @@ def pager(page: Page, what: str = "") -> None:
         st.pagination(page.pages, key=page.key, max_visible_pages=5, width="stretch")
 
 
-def step_button(
-    label: str,
-    look_at: Callable[[int | None], None],
-    position: int | None,
-    key: str,
-    shortcut: str,
-    *,
-    forward: bool = False,
-) -> None:
-    """Draw the way to the entry before or after."""
-    st.button(
-        label,
-        icon=":material/chevron_right:" if forward else ":material/chevron_left:",
-        icon_position="right" if forward else "left",
-        key=key,
-        disabled=position is None,
-        on_click=look_at,
-        args=(position,),
-        shortcut=shortcut,
-    )
+def step_buttons(
+    positions: Sequence[int], position: int, look_at: Callable[[int | None], None], key: str = ""
+) -> tuple[int, int | None, int | None]:
+    """Draw the ways to the entries before and after one.
+
+    Args:
+        positions: The list.
+        position: What is looked at; it may be none of them.
+        look_at: Takes another one.
+        key: What the keys of the buttons begin with.
+
+    Returns:
+        The place in the list, -1 for none, and the entries before and after, None where it ends.
+    """
+    place = positions.index(position) if position in positions else -1
+    before = positions[place - 1] if place > 0 else None
+    after = positions[place + 1] if place + 1 < len(positions) else None
+    more = {"shortcut": "K", "disabled": before is None}
+    button("Previous", f"{key}previous", "chevron_left", look_at, before, **more)
+    more = {"shortcut": "J", "disabled": after is None, "icon_position": "right"}
+    button("Next", f"{key}next", "chevron_right", look_at, after, **more)
+    return place, before, after

@@ -1,21 +1,26 @@
 """Small drawings: titles, numbers in a row, tables, figures, downloads, a picture of a patch."""
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import plotly.graph_objects as go
 import streamlit as st
 from markupsafe import Markup, escape
+from streamlit import runtime
+from streamlit.delta_generator import DeltaGenerator
 
 from app import charts
 from app.state import widgets
-from app.state.downloads import kept_a_while
 from core.errors import NodelensError
 from core.scoring.results import Outcome
 from core.statistics import Curve
+from core.wording import percent
 
+T = TypeVar("T")
 Tone = Literal["plain", "tumour", "no-tumour", "grey-zone", "quiet"]
 TONES: Final[dict[Outcome, Tone]] = {
     Outcome.TUMOUR: "tumour",
@@ -57,7 +62,55 @@ def head_line(name: str, marks: str, *, level: int = 1) -> None:
 
 def way_back(label: str, key: str, look_at: Callable[[None], None]) -> None:
     """Draw the button that leads from the one thing that is looked at to the list."""
-    st.button(label, icon=":material/arrow_back:", on_click=look_at, args=(None,), key=key)
+    button(label, key, "arrow_back", look_at, None)
+
+
+def button(
+    label: str,
+    key: str,
+    icon: str = "",
+    on_click: Callable[..., None] | None = None,
+    *args: object,
+    **more: Any,  # noqa: ANN401 - what Streamlit's button takes besides
+) -> bool:
+    """Draw a button and return whether it was pressed.
+
+    Args:
+        label: On the button.
+        key: Of the button.
+        icon: A Material symbol; "" for none.
+        on_click: Called before the page is drawn again, with
+        args: these.
+        more: Help, shortcut and the like.
+    """
+    symbol = f":material/{icon}:" if icon else None
+    return st.button(label, key=key, icon=symbol, on_click=on_click, args=args, **more)
+
+
+def choice(
+    label: str,
+    options: Sequence[T] | Mapping[T, str],
+    key: str,
+    **more: Any,  # noqa: ANN401 - likewise
+) -> T:
+    """Draw a choice of one among few, all in sight, and return it.
+
+    Args:
+        label: Of the choice.
+        options: A mapping says what each is called.
+        key: Of the choice.
+        more: Default, help and the like.
+    """
+    names = options if isinstance(options, Mapping) else {}
+    chosen: T = st.segmented_control(
+        label,
+        list(options),
+        required=True,
+        format_func=lambda one: names.get(one, str(one)),
+        key=key,
+        **more,
+    )
+    return chosen
 
 
 def badge(text: str, tone: str = "") -> Markup:
@@ -66,15 +119,10 @@ def badge(text: str, tone: str = "") -> Markup:
     return Markup('<span class="{}">{}</span>').format(kind, text)
 
 
-def section_html(title: str, note: str = "") -> Markup:
-    """Return the title of a part of a page."""
-    aside = Markup("<span>{}</span>").format(note) if note else ""
-    return Markup('<div class="nl-section"><h2>{}</h2>{}</div>').format(title, aside)
-
-
 def section(title: str, note: str = "") -> None:
     """Draw the title of a part of a page."""
-    st.html(section_html(title, note))
+    aside = Markup("<span>{}</span>").format(note) if note else ""
+    st.html(Markup('<div class="nl-section"><h2>{}</h2>{}</div>').format(title, aside))
 
 
 def empty_html(title: str, text: str = "") -> Markup:
@@ -200,10 +248,99 @@ def download(
     )
 
 
+_KEPT_S: Final = 10.0
+_MOST: Final = 16
+_turns: Final = itertools.count()
+_ends: list[threading.Timer] = []
+_LOCK: Final = threading.Lock()
+
+
+def kept_a_while(make: Callable[[], bytes], mime: str, name: str) -> Callable[[], bytes]:
+    """Return what makes a file and keeps it for ten seconds, until the browser has come for it.
+
+    Streamlit (1.67) drops a file that is made when it is asked for once any two runs of anybody's
+    pages have ended, on a busy server before the browser's request is there; the reader's download
+    fails then.
+
+    Args:
+        make: Makes it. Called by no session, as Streamlit calls what a download defers.
+        mime: Its media type, and
+        name: its name, both as the button has them: they are a part of what it is found by.
+    """
+
+    def made() -> bytes:
+        data = make()
+        if runtime.exists():
+            _keep(data, mime, name)
+        return data
+
+    return made
+
+
+def _keep(data: bytes, mime: str, name: str) -> None:
+    files = runtime.get_instance().media_file_mgr
+    with _LOCK:
+        place = f"download {next(_turns) % _MOST}"
+        files.add(data, mime, place, name, is_for_static_download=True)
+        while _ends:
+            _ends.pop().cancel()
+        # Outside of any session, as here: all that is kept goes, ten seconds after the last.
+        _ends.append(threading.Timer(_KEPT_S, files.clear_session_refs))
+        _ends[0].daemon = True
+        _ends[0].start()
+
+
+MakePdf = Callable[[Callable[[float], None]], bytes]
+"""Makes it; tells the share that is done, 0..1."""
+
+
+def pdf_button(label: str, name: str, make: MakePdf, key: str, *, help: str = "") -> None:
+    """Draw the button that makes a PDF, with a bar meanwhile; once it is made, that to save it.
+
+    Args:
+        label: On the first button.
+        name: Of the file.
+        make: Makes it.
+        key: Names what it is made of, so that another state of that is made anew.
+        help: What is in it.
+    """
+    made = f"{key}-made"
+    place = st.empty()
+    content = widgets.chosen(made)
+    if not isinstance(content, bytes):
+        with place:
+            pressed = button(label, key, "picture_as_pdf", help=help)
+        if not pressed:
+            return
+        with place:
+            bar = st.progress(0.0, text="Preparing …")
+        try:
+            content = make(lambda share: _tell(bar, share))
+        except NodelensError as error:
+            place.empty()
+            show_problem(error)
+            return
+        widgets.choose(made, content)
+    label = f"Save PDF, {len(content) / 2**20:.1f} MiB"
+    with place:
+        more = {"mime": "application/pdf", "type": "primary", "help": help}
+        download(label, content, name, f"{key}-save", **more)
+
+
+def _tell(bar: DeltaGenerator, share: float) -> None:
+    text = f"Drawing the Grad-CAMs, {percent(share, 0)}" if share < 1 else "Setting the pages …"
+    bar.progress(share, text=text)
+
+
 def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> None:  # noqa: ANN401 - likewise
     """Draw a figure as `app.charts` dressed it."""
     config = {"displayModeBar": False}
     st.plotly_chart(figure, theme=None, key=key, alt=alt, **({"config": config} | more))
+
+
+def colours() -> charts.Colours:
+    """Return the colours of figures on the page's background."""
+    return charts.palette(dark=widgets.is_dark())
 
 
 def roc_chart(
@@ -220,7 +357,7 @@ def roc_chart(
     figure = charts.roc(
         curve,
         point=(1 - specificity, sensitivity),
-        colours=charts.palette(dark=widgets.is_dark()),
+        colours=colours(),
         named=named,
         height_px=_ROC_PX,
         clicked=clicked,

@@ -13,7 +13,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from app import resources
 from app.screens.shared import words
 from app.screens.shared.columns import Called, chosen_columns
-from app.screens.shared.parts import plain, show_problem
+from app.screens.shared.parts import button, plain, show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError, SourceError
 from core.jobs import Job, JobFolder
@@ -102,14 +102,8 @@ def try_samples(store: JobFolder, take: TakeJob = look_at) -> None:
 
 def samples_button(store: JobFolder, take: TakeJob = look_at, key: str = "try-samples") -> None:
     """Draw the button that opens the drawn samples."""
-    st.button(
-        "Open the drawn samples",
-        icon=":material/draw:",
-        on_click=try_samples,
-        args=(store, take),
-        disabled=not (SAMPLES_TABLE.is_file() and store.is_writable),
-        key=key,
-    )
+    blocked = not (SAMPLES_TABLE.is_file() and store.is_writable)
+    button("Open the drawn samples", key, "draw", try_samples, store, take, disabled=blocked)
 
 
 def new_batch(store: JobFolder, settings: Settings, take: TakeJob = look_at) -> None:
@@ -142,14 +136,7 @@ def new_batch(store: JobFolder, settings: Settings, take: TakeJob = look_at) -> 
         samples_button(store, take)
 
 
-def _upload(
-    store: JobFolder,
-    settings: Settings,
-    take: TakeJob,
-    *,
-    name: str,
-    label: str,
-) -> None:
+def _upload(store: JobFolder, settings: Settings, take: TakeJob, *, name: str, label: str) -> None:
     """Draw an uploader; what it brings becomes a job.
 
     Every type is taken: what cannot be scored is told with its reason, where Streamlit's own filter
@@ -244,7 +231,7 @@ def labels_field(
         there = resources.csv_columns(file.name, data)
         called, drawn = chosen_columns(name, there, _TOLD, needed, words.LABEL_COLUMNS)
         if drawn:
-            pressed = st.button(words.USE_COLUMNS, disabled=called is None, key=f"{name}-columns")
+            pressed = button(words.USE_COLUMNS, f"{name}-columns", disabled=called is None)
         if called is None or (drawn and not pressed):
             return
         keep(file.name, data, called)

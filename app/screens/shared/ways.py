@@ -6,6 +6,7 @@ from typing import Final
 
 import streamlit as st
 
+from app.screens.shared.parts import button
 from app.state import address, tuning, widgets
 
 
@@ -29,7 +30,7 @@ def ways_on(*ways: Way, job: str = "", key: str) -> None:
     with st.container(horizontal=True, width="content", key=f"nl-ways-{key}"):
         for way in ways:
             name = f"{key}-{way.icon}"
-            if st.button(way.label, icon=f":material/{way.icon}:", key=name):
+            if button(way.label, name, way.icon):
                 if way is REVIEW:
                     start_review()
                 st.switch_page(way.page, query_params={"job": job} if job else None)

@@ -7,7 +7,7 @@ from markupsafe import escape
 
 from app import resources
 from app.screens.shared import words
-from app.screens.shared.parts import badge, empty
+from app.screens.shared.parts import badge, button, empty
 from app.state import identity, widgets
 from core.roles import Permission, Person, person
 from core.settings import Settings
@@ -56,14 +56,8 @@ def who_line(who: Person) -> None:
             f'<div class="nl-batch"><span>Reading as</span><b>{escape(who.name)}</b>{role}</div>'
         )
         if identity.login_name() is None:
-            st.button(
-                "Switch reader",
-                icon=":material/switch_account:",
-                type="tertiary",
-                on_click=identity.be_reader,
-                args=("",),
-                key="other-reader",
-            )
+            icon = "switch_account"
+            button("Switch reader", "other-reader", icon, identity.be_reader, "", type="tertiary")
 
 
 def name_field(label: str, key: str, **more: Any) -> str:  # noqa: ANN401 - what Streamlit takes
@@ -84,8 +78,5 @@ def require_lead(name: str) -> None:
     Raises:
         ReviewError: They may not; the message says who can change that.
     """
-    somebody = person(
-        name, leads=resources.settings().leads, logged_in=identity.login_name() is not None
-    )
-    somebody.require(Permission.LOCK_THRESHOLDS)
+    person_of(resources.settings(), name).require(Permission.LOCK_THRESHOLDS)
     identity.decided_by(name)

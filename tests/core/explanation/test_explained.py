@@ -33,11 +33,11 @@ def test_tests_are_kept_beside_the_map(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
     known = ExplainedPatches(Explainer(toy_classifier), collection)
-    known.measure(collection.source, collection.positions, Measurement())
+    known.measure(collection.positions, Measurement())
     assert known.untested(collection.positions) == list(collection.positions)
     first = collection.positions[0]
-    known.measure(collection.source, [first], known.tests())
-    known.measure(collection.source, [first], Measurement())
+    known.measure([first], known.tests())
+    known.measure([first], Measurement())
     row = known.row(first)
     assert row is not None
     assert row.reliance is not None
@@ -53,10 +53,10 @@ def test_the_tests_of_a_known_map_do_not_make_it_again(
         ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), collection)
         for _ in range(2)
     )
-    at_once.measure(collection.source, [first], at_once.tests())
-    in_steps.measure(collection.source, [first], Measurement())
+    at_once.measure([first], at_once.tests())
+    in_steps.measure([first], Measurement())
     map_alone = in_steps.row(first)
-    in_steps.measure(collection.source, [first], in_steps.tests())
+    in_steps.measure([first], in_steps.tests())
     one, other = at_once.row(first), in_steps.row(first)
     assert one is not None
     assert other is not None
@@ -75,7 +75,7 @@ def test_a_patch_that_was_prepared_needs_no_measuring(
 ) -> None:
     known = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), collection)
     first = collection.positions[0]
-    known.prepare(collection.source, [first], known.tests())
+    known.prepare([first], known.tests())
     for _ in range(600):
         if known.row(first) is not None:
             break
@@ -92,7 +92,7 @@ def test_a_list_has_scores_of_all_and_maps_of_those_made(
     scored = replace(collection, scored_by=toy_classifier.model_id, scores=dict(enumerate(scores)))
     known = ExplainedPatches(Explainer(toy_classifier, method=Method.REPLACEMENT), scored)
     first = collection.positions[0]
-    known.measure(collection.source, [first], Measurement())
+    known.measure([first], Measurement())
     rows = known.listed(collection.positions)
     assert set(rows) == set(collection.positions)
     for at, row in rows.items():
@@ -116,9 +116,9 @@ def test_every_map_is_put_to_its_check(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
     known = ExplainedPatches(Explainer(toy_classifier), collection)
-    known.measure(collection.source, collection.positions, Measurement())
+    known.measure(collection.positions, Measurement())
     assert known.untested_maps(collection.positions) == list(collection.positions)
-    known.measure(collection.source, collection.positions, Measurement(twins=known.twins))
+    known.measure(collection.positions, Measurement(twins=known.twins))
     assert known.untested_maps(collection.positions) == []
     for row in known.rows(collection.positions).values():
         assert row.twins is not None
@@ -129,8 +129,8 @@ def test_lists_are_sorted_by_the_measure_and_unknown_ones_come_last(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
     known = ExplainedPatches(Explainer(toy_classifier), collection)
-    known.measure(collection.source, collection.positions, Measurement())
-    known.measure(collection.source, collection.positions[:3], known.tests())
+    known.measure(collection.positions, Measurement())
+    known.measure(collection.positions[:3], known.tests())
     rows = known.rows(collection.positions)
     for order in ORDERS.values():
         found = [order.get(rows[at]) for at in listed(rows, [], order)]
@@ -146,7 +146,7 @@ def test_the_table_has_the_columns_of_the_command_and_a_score_in_each_row(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
     known = ExplainedPatches(Explainer(toy_classifier), collection)
-    known.measure(collection.source, collection.positions, Measurement())
+    known.measure(collection.positions, Measurement())
     rows = known.rows(collection.positions)
     table = list(csv.DictReader(io.StringIO(table_csv(list(rows.values())).decode())))
     assert tuple(table[0]) == EXPLANATION_COLUMNS

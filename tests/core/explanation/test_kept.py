@@ -39,7 +39,7 @@ def test_a_restart_shows_all_that_was_measured_without_measuring_it(
 ) -> None:
     explainer = Explainer(toy_classifier, method=method)
     before = ExplainedPatches(explainer, collection)
-    before.measure(collection.source, [0, 1], before.tests())
+    before.measure([0, 1], before.tests())
     after = ExplainedPatches(explainer, collection)
     assert after.missing(range(4)) == [2, 3]
     assert after.untested(range(4)) == []
@@ -58,7 +58,7 @@ def test_another_method_or_target_begins_with_nothing(
     collection: PatchCollection, toy_classifier: Classifier
 ) -> None:
     known = ExplainedPatches(Explainer(toy_classifier), collection)
-    known.measure(collection.source, [0], known.tests(twins=False))
+    known.measure([0], known.tests(twins=False))
     other = ExplainedPatches(Explainer(toy_classifier, method=Method.HIRES_CAM), collection)
     assert other.rows(range(4)) == {}
 
@@ -68,7 +68,7 @@ def test_lines_that_are_torn_or_foreign_are_measured_anew(
 ) -> None:
     explainer = Explainer(toy_classifier)
     known = ExplainedPatches(explainer, collection)
-    known.measure(collection.source, [0, 1], known.tests(twins=False))
+    known.measure([0, 1], known.tests(twins=False))
     path = collection.kept_in
     assert path is not None
     lines = path.read_text().splitlines()
@@ -82,13 +82,13 @@ def test_the_file_keeps_below_its_limit_and_loses_the_oldest(
 ) -> None:
     explainer = Explainer(toy_classifier)
     known = ExplainedPatches(explainer, collection)
-    known.measure(collection.source, [0], known.tests(twins=False))
+    known.measure([0], known.tests(twins=False))
     path = collection.kept_in
     assert path is not None
     line = path.stat().st_size
     monkeypatch.setattr(kept, "MOST_BYTES", int(2.5 * line))
     for position in (1, 2, 3):
-        known.measure(collection.source, [position], known.tests(twins=False))
+        known.measure([position], known.tests(twins=False))
         assert path.stat().st_size <= 2.5 * line
     held = KeptMeasures(path, explainer, None)
     rows = [held.row(collection.scores[at]) for at in range(4)]
@@ -103,7 +103,7 @@ def test_a_folder_that_may_not_be_changed_gets_no_file(
         tmp_path / "other.jsonl", Explainer(toy_classifier), None, writable=lambda: False
     )
     known = ExplainedPatches(Explainer(toy_classifier), collection)
-    known.measure(collection.source, [0], known.tests(twins=False))
+    known.measure([0], known.tests(twins=False))
     row = known.row(0)
     assert row is not None
     held.put(row)
