@@ -11,6 +11,7 @@ from app.resources.model import model_key
 from core.explanation import DonorPool, Explainer, Method, choose_donors
 from core.explanation.explained import ExplainedPatches, PatchCollection
 from core.explanation.listing import worth_explaining
+from core.explanation.reliance import threshold_logit
 from core.explanation.surroundings import Halves, Surroundings
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
@@ -110,11 +111,11 @@ def _of_halves(
 @cached_by(_of_halves, entries=8)
 def halves(
     store: JobStore, job: Job, collection: PatchCollection, classifier: Classifier
-) -> dict[int, Halves]:
-    """Return what is known of the tumour calls of a batch, by position."""
+) -> dict[int, tuple[Halves, float]]:
+    """Return what is known of the tumour calls of a batch, and their threshold, by position."""
     known = surroundings(store).known(job, collection, classifier)
     return {
-        at: known[row.sha256]
+        at: (known[row.sha256], threshold_logit(row.threshold, classifier.temperature))
         for at, row in enumerate(rows(store, job))
         if row.predicted_label == 1 and row.sha256 in known
     }

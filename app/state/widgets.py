@@ -163,8 +163,13 @@ def time_zone() -> ZoneInfo | None:
         return None
 
 
-def local_time(at: datetime, *, seconds: bool = False) -> str:
-    """Return a moment in the browser's time zone; in UTC, and so named, where it is not known."""
-    zone = time_zone()
+def local_time(at: datetime | str, *, seconds: bool = False) -> str:
+    """Return a moment in the browser's time zone; in UTC, and so named, where it is not known.
+
+    Args:
+        at: As such, or as ISO 8601 has it.
+        seconds: Whether to the second.
+    """
+    moment, zone = datetime.fromisoformat(at) if isinstance(at, str) else at, time_zone()
     pattern = "%d %b %Y, %H:%M:%S" if seconds else "%d %b %Y, %H:%M"
-    return f"{at.astimezone(zone or UTC):{pattern}}" + ("" if zone else " UTC")
+    return f"{moment.astimezone(zone or UTC):{pattern}}" + ("" if zone else " UTC")

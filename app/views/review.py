@@ -9,10 +9,7 @@ from app.screens.review import bulk, cases, desk, new, words
 from app.screens.shared import model, parts, who
 from app.state import address, widgets
 from core.errors import NodelensError
-from core.review import (
-    Record,
-    ReviewStore,
-)
+from core.review import Record, ReviewStore
 from core.review.patches import PatchFolder
 from core.roles import Person
 

@@ -6,18 +6,12 @@ from typing import Final
 import streamlit as st
 
 from app import resources
-from app.screens.review import cases as cases_shown
 from app.screens.review import gallery, numbers, record, words
 from app.screens.shared import model, parts, who
 from app.screens.shared.ways import REVIEW, THRESHOLD, ways_on
 from app.state import address, widgets
 from core.errors import NodelensError
-from core.review import (
-    CaseOpened,
-    Record,
-    ReviewStore,
-    unfinished_blind_reading,
-)
+from core.review import CaseOpened, Record, ReviewStore, unfinished_blind_reading
 from core.review.exports import pseudonyms
 from core.roles import Permission, Person
 from core.settings import Settings
@@ -32,9 +26,7 @@ def results(
     pending = unfinished_blind_reading(on_record, case.case, person.name)
     if pending is not None:
         st.info(words.BLIND_PENDING, icon=":material/visibility_off:")
-        if st.button(
-            "Continue reading", type="primary", icon=":material/rate_review:", key="go-on"
-        ):
+        if parts.button("Continue reading", "go-on", "rate_review", type="primary"):
             address.case.look_at(pending)
             st.switch_page("views/review.py")
         return
@@ -82,7 +74,7 @@ if reader is not None:
                 (
                     case.name,
                     words.MODES[case.mode],
-                    cases_shown.when(on_record.filings[case.case].opened_at),
+                    widgets.local_time(on_record.filings[case.case].opened_at),
                     *(["archived"] * on_record.filings[case.case].archived),
                 )
             ),

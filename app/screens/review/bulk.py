@@ -13,7 +13,7 @@ from app import resources
 from app.screens.review import words
 from app.screens.review.ends import end_of_case
 from app.screens.shared.component import keep_in_url
-from app.screens.shared.parts import show_problem
+from app.screens.shared.parts import button, show_problem
 from app.state import address, reading, widgets
 from core.errors import NodelensError
 from core.review import (
@@ -64,12 +64,8 @@ def page_of_patches(store: ReviewStore, kept: PatchFolder, case_id: str, reader:
                 picture = resources.review_picture(kept, shown.sha256)
                 st.html(_cell(shown, picture, verdict))
                 if shown.patch and shown.patch.predicted_label is not None:
-                    st.button(
-                        f"Patch {shown.position + 1}: {verdict}",
-                        key=f"mark-{shown.position}",
-                        on_click=_mark,
-                        args=(marks, shown.position),
-                    )
+                    label, key = f"Patch {shown.position + 1}: {verdict}", f"mark-{shown.position}"
+                    button(label, key, "", _mark, marks, shown.position)
     _agree(partial(_write, store, case, reader), page, drawn, marked)
     encoded_marks = "-".join(f"{at}.{clicks}" for at, clicks in sorted(marked.items()) if clicks)
     keep_in_url("review", {BY_PAGE: "1", MARKS: encoded_marks})
@@ -138,15 +134,8 @@ def _agree(
     if len(given) < len(page):
         lines.append(words.NO_CALL.format(count=len(page) - len(given)))
     items = "".join(f"<li>{line}</li>" for line in (*lines, *words.AGREE_NOTES))
-    st.button(
-        label,
-        type="primary",
-        icon=":material/done_all:",
-        disabled=not given,
-        on_click=write,
-        args=([(shown, verdicts[shown.position]) for shown in given], drawn),
-        key=f"agree-{drawn.action[:6]}",
-    )
+    pairs, key = [(shown, verdicts[shown.position]) for shown in given], f"agree-{drawn.action[:6]}"
+    button(label, key, "done_all", write, pairs, drawn, type="primary", disabled=not given)
     head = words.AGREE_REST.format(button=label)
     st.html(f'<div class="nl-read-does"><b>{head}</b><ul>{items}</ul></div>')
 

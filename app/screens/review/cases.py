@@ -1,6 +1,5 @@
 """The cases of this installation: their list, and the head line of the one being read."""
 
-from datetime import datetime
 from typing import Final
 
 import streamlit as st
@@ -9,18 +8,10 @@ from markupsafe import Markup
 from app.screens.review import words
 from app.screens.review.bulk import BY_PAGE
 from app.screens.shared.jobs import entry
-from app.screens.shared.parts import badge, head_line, way_back
+from app.screens.shared.parts import badge, button, head_line, way_back
 from app.state import address, widgets
 from core.errors import NodelensError
-from core.review import (
-    CaseFiled,
-    CaseOpened,
-    ReadingMode,
-    Record,
-    ReviewStore,
-    filed,
-    renamed,
-)
+from core.review import CaseFiled, CaseOpened, ReadingMode, Record, ReviewStore, filed, renamed
 from core.review.progress import next_position, progress
 from core.roles import Permission, Person
 
@@ -62,7 +53,7 @@ def _entry(record: Record, case: CaseOpened, who: Person) -> None:
     )
     readers = f" · {others} other reader{'s' * (others != 1)}" if others else ""
     count = Markup("<span>{} of {} read{} · opened {}</span>").format(
-        mine.done, mine.total, readers, when(filing.opened_at)
+        mine.done, mine.total, readers, widgets.local_time(filing.opened_at)
     )
     entry(
         case.name,
@@ -75,26 +66,17 @@ def _entry(record: Record, case: CaseOpened, who: Person) -> None:
     )
 
 
-def when(at: str) -> str:
-    """Return a moment on the record as it is told here."""
-    return widgets.local_time(datetime.fromisoformat(at))
-
-
 def case_head(store: ReviewStore, record: Record, case: CaseOpened, who: Person) -> bool:
     """Draw the name of a case with the ways out; return whether it is read page by page."""
     filing = record.filings[case.case]
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
         way_back("All cases", "all-cases", address.case.look_at)
-        opened = Markup("<span>{}</span>").format(when(filing.opened_at))
+        opened = Markup("<span>{}</span>").format(widgets.local_time(filing.opened_at))
         head_line(case.name, badge(words.MODES[case.mode]) + opened, level=2)
         by_page = case.mode is ReadingMode.AI_FIRST
         if by_page:
             widgets.start("by-page", bool(address.shown(BY_PAGE)))
-            by_page = st.toggle(
-                "Twelve at a time",
-                key="by-page",
-                on_change=_leave_pages,
-            )
+            by_page = st.toggle("Twelve at a time", key="by-page", on_change=_leave_pages)
         st.page_link(
             "views/review_results.py",
             label="Results",
@@ -123,13 +105,9 @@ def _filing(store: ReviewStore, record: Record, case: CaseOpened, who: Person) -
             on_change=lambda: _rename(store, record, case, who, str(widgets.chosen(key)).strip()),
         )
         st.write(words.ARCHIVED if archived else words.ARCHIVE)
-        st.button(
-            "Restore this case" if archived else "Archive this case",
-            icon=":material/unarchive:" if archived else ":material/archive:",
-            on_click=_file,
-            args=(store, filed(case, who.name, archived=not archived)),
-            key="archive-case",
-        )
+        label = "Restore this case" if archived else "Archive this case"
+        event = filed(case, who.name, archived=not archived)
+        button(label, "archive-case", "unarchive" if archived else "archive", _file, store, event)
 
 
 def _rename(store: ReviewStore, record: Record, case: CaseOpened, who: Person, name: str) -> None:

@@ -1,7 +1,6 @@
 """What stands where no patch is read: the end of a reading with its report, earlier verdicts."""
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 
 import pandas as pd
@@ -10,7 +9,7 @@ from markupsafe import Markup
 
 from app import resources
 from app.screens.review import words
-from app.screens.shared.parts import empty, pdf_button, show_problem
+from app.screens.shared.parts import button, empty, pdf_button, show_problem
 from app.screens.shared.who import person_of
 from app.state import reading, widgets
 from core.errors import NodelensError
@@ -40,16 +39,16 @@ def end_of_case(store: ReviewStore, record: Record, case: CaseOpened, reader: st
     counts = " · ".join(f"{call_text(verdict)} {given.count(verdict)}" for verdict in Verdict)
     empty(words.DONE, Markup("<br>{}<br>{}").format(counts, words.DONE_NEXT))
     with st.container(horizontal=True, horizontal_alignment="center", key="nl-ends"):
-        see = st.button(
-            "See results", type="primary", icon=":material/fact_check:", key="see-results"
-        )
-        report_button(resources.settings(), record, case, reader)
-        earlier_button(record, case, reader)
+        see = button("See results", "see-results", "fact_check", type="primary")
+        _report_button(resources.settings(), record, case, reader)
+        blocked, about = not record.has_read(case.case, reader), words.EARLIER_HELP
+        look = partial(reading.look_back, True)
+        button("Earlier", "earlier", "history", look, shortcut="E", disabled=blocked, help=about)
     if see:
         st.switch_page("views/review_results.py", query_params={"case": case.case})
 
 
-def report_button(settings: Settings, record: Record, case: CaseOpened, reader: str) -> None:
+def _report_button(settings: Settings, record: Record, case: CaseOpened, reader: str) -> None:
     """Draw the way to the report for a reader who is through; other names stay hidden from them."""
     if unfinished_blind_reading(record, case.case, reader) is not None:
         return  # another case with the same patches is still read blind
@@ -84,11 +83,8 @@ def _report(
     hide: Pseudonyms | None,
     on_progress: Callable[[float], None],
 ) -> bytes:
-    point = point_of(
-        case,
-        resources.shipped_classifier(settings).bundle.card,
-        resources.operating_points(settings),
-    )
+    card = resources.shipped_classifier(settings).bundle.card
+    point = point_of(case, card, resources.operating_points(settings))
     report = report_of(record, case.case, hide=hide, point=point)
     picture = resources.review_patches(settings).image
     maps = report_maps(
@@ -99,20 +95,6 @@ def _report(
         on_progress=on_progress,
     )
     return report_pdf(report, picture, maps)
-
-
-def earlier_button(record: Record, case: CaseOpened, reader: str) -> None:
-    """Draw the way to the verdicts given so far."""
-    st.button(
-        "Earlier",
-        key="earlier",
-        shortcut="E",
-        icon=":material/history:",
-        disabled=not record.has_read(case.case, reader),
-        help=words.EARLIER_HELP,
-        on_click=reading.look_back,
-        args=(True,),
-    )
 
 
 def earlier_verdicts(record: Record, case: CaseOpened, reader: str) -> None:
@@ -139,14 +121,8 @@ def earlier_verdicts(record: Record, case: CaseOpened, reader: str) -> None:
         widgets.choose(f"{_TABLE}-places", [verdict.position for verdict in correctable])
     else:
         empty(words.NO_EARLIER)
-    st.button(
-        "Continue reading",
-        key="go-on-reading",
-        shortcut="L",
-        icon=":material/arrow_back:",
-        on_click=reading.look_back,
-        args=(False,),
-    )
+    on = partial(reading.look_back, False)
+    button("Continue reading", "go-on-reading", "arrow_back", on, shortcut="L")
 
 
 def _line(verdict: CurrentVerdict) -> dict[str, object]:
@@ -159,7 +135,7 @@ def _line(verdict: CurrentVerdict) -> dict[str, object]:
         "Confidence": str(final.confidence or ""),
         "Reasons": ", ".join(final.tags),
         "Comment": verdict.comment,
-        "When": widgets.local_time(datetime.fromisoformat(verdict.final.at), seconds=True),
+        "When": widgets.local_time(verdict.final.at, seconds=True),
         "Event": verdict.final.sequence,
     }
 

@@ -1,8 +1,8 @@
 """The record of a case: its history, its verification, and the files made from it."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -11,7 +11,7 @@ from markupsafe import escape
 
 from app.screens.review import words
 from app.screens.review.ends import report_pdf_button
-from app.screens.shared.parts import download, section, show_problem
+from app.screens.shared.parts import button, download, section, show_problem
 from app.state import widgets
 from core.errors import NodelensError
 from core.files import bytes_written
@@ -36,7 +36,7 @@ from core.review.exports import (
     write_corrected_labels,
     write_verdicts,
 )
-from core.review.pseudonyms import Pseudonyms, stored_pseudonyms
+from core.review.pseudonyms import stored_pseudonyms
 from core.settings import Settings
 
 LISTED_EVENTS: Final = 500
@@ -51,7 +51,7 @@ def history(
     store.note_end()
     if store.anchor_problem:
         st.warning(store.anchor_problem, icon=":material/anchor:")
-    if st.button("Verify the whole record", icon=":material/verified_user:", key="verify"):
+    if button("Verify the whole record", "verify", "verified_user"):
         try:
             with st.spinner("Checking every event …"):
                 file = settings.review_anchors
@@ -99,7 +99,7 @@ def _line(entry: RecordEntry, names: Mapping[str, str]) -> dict[str, object]:
         content = f"{event.name}{' · archived' * event.archived}"
     return {
         "Event": entry.sequence,
-        "When": widgets.local_time(datetime.fromisoformat(entry.payload.at), seconds=True),
+        "When": widgets.local_time(entry.payload.at, seconds=True),
         "Reader": names.get(reader, words.UNKNOWN_READER) if names else reader,
         "Event type": str(event.kind),
         "Patch": None if task is None else task + 1,
@@ -145,38 +145,23 @@ def exports(
         show_problem(error)
         return
     short = case.case[:8] if hide is None else hide.of("case", case.case)
-    files: dict[str, tuple[str, Callable[[], bytes]]] = {
-        "Verdicts, CSV": (
-            f"{short}-verdicts.csv",
-            partial(_verdicts, record, case, hide, ".csv"),
-        ),
-        "Verdicts, Parquet": (
-            f"{short}-verdicts.parquet",
-            partial(_verdicts, record, case, hide, ".parquet"),
-        ),
-        "Corrected labels": ("labels_corrected.csv", partial(_labels, record, case, hide)),
+
+    def verdicts(path: Path) -> None:
+        write_verdicts(path, verdict_table(record, case.case, hide=hide), head=record.end)
+
+    def labels(path: Path) -> None:
+        corrected = corrected_labels(record, (case.case, *case.of), hide=hide)
+        write_corrected_labels(path, corrected, head=record.end)
+
+    files: dict[str, tuple[str, Callable[[Path], object]]] = {
+        "Verdicts, CSV": (f"{short}-verdicts.csv", verdicts),
+        "Verdicts, Parquet": (f"{short}-verdicts.parquet", verdicts),
+        "Corrected labels": ("labels_corrected.csv", labels),
     }
     if may_name:
-        files["Whole record"] = ("review-log.jsonl", partial(_log, store))
+        files["Whole record"] = ("review-log.jsonl", lambda path: export_log(path, store.links()))
     with st.container(horizontal=True, key="nl-review-files"):
         report_pdf_button(settings, record, case, hide)
-        for label, (name, make) in files.items():
+        for label, (name, write) in files.items():
+            make = partial(bytes_written, name, write)
             download(label, make, name, f"file-{label}", help=words.FILES[label])
-
-
-def _verdicts(record: Record, case: CaseOpened, hide: Pseudonyms | None, suffix: str) -> bytes:
-    rows = verdict_table(record, case.case, hide=hide)
-    return bytes_written(
-        f"verdicts{suffix}", lambda path: write_verdicts(path, rows, head=record.end)
-    )
-
-
-def _labels(record: Record, case: CaseOpened, hide: Pseudonyms | None) -> bytes:
-    rows = corrected_labels(record, (case.case, *case.of), hide=hide)
-    return bytes_written(
-        "labels_corrected.csv", lambda path: write_corrected_labels(path, rows, head=record.end)
-    )
-
-
-def _log(store: ReviewStore) -> bytes:
-    return bytes_written("review-log.jsonl", lambda path: export_log(path, store.links()))

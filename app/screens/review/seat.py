@@ -7,6 +7,7 @@ key is for the patch that is seen; what was said follows in order, each with its
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from html import escape
 from itertools import islice
 from threading import Thread
 from typing import Annotated, Any, Final
@@ -14,11 +15,11 @@ from typing import Annotated, Any, Final
 from pydantic import Field, TypeAdapter
 
 from app.screens.review import words
-from app.screens.review.patch import evidence_html, map_html, map_obstacle_html
 from core.errors import NodelensError, ReviewError
 from core.pictures import png_bytes
 from core.review import (
     CaseOpened,
+    CasePatch,
     Confidence,
     MapShown,
     Quality,
@@ -42,9 +43,9 @@ from core.review import (
     verdict_event,
 )
 from core.review.maps import PreparedMaps
-from core.review.patches import PatchFolder
+from core.review.patches import PatchFolder, PatchMap
 from core.review.progress import progress, unread
-from core.wording import SIGNS, call_text
+from core.wording import SIGNS, call_of, call_text, score_text
 
 READ_AHEAD: Final = 24
 """Screens that the browser has ready: as many as are read, as fast as anybody can, until over a
@@ -230,7 +231,7 @@ class Seat:
             "note": note.format(verdict="" if before is None else call_text(before.verdict)),
             "keep": before.verdict if before is not None and stage is ReadingStage.AFTER else "",
             "twice": _twice(case, stage),
-            "evidence": evidence_html(record, case, shown.patch),
+            "evidence": _evidence_html(record, case, shown.patch),
             "around": self.kept.has_around(shown.sha256),
             "mapAllowed": shown.patch is not None,
             "mapped": mapped,
@@ -252,8 +253,8 @@ class Seat:
         try:
             ready = self._maps(case).ready(shown.sha256)
         except NodelensError as error:
-            return False, map_obstacle_html(str(error))
-        return (False, "") if ready is None else (True, map_html(ready))
+            return False, _map_obstacle_html(str(error))
+        return (False, "") if ready is None else (True, _map_html(ready))
 
     def _maps(self, case: CaseOpened) -> PreparedMaps:
         maps = self.maps()
@@ -330,3 +331,55 @@ def _stage(shown: ShownTask, again: int | None) -> ReadingStage:
     if again is not None:
         return ReadingStage.AGAIN
     return ReadingStage.AFTER if shown.awaits_ai_verdict else ReadingStage.FIRST
+
+
+def _evidence_html(record: Record, case: CaseOpened, patch: CasePatch | None) -> str:
+    """Return score and other verdicts where the record allows them, else why there are none."""
+    if patch is None:
+        second = case.mode is ReadingMode.SECOND_READER
+        return _hidden(words.HIDDEN_SECOND if second else words.HIDDEN)
+    others = ""
+    if case.mode is ReadingMode.ADJUDICATION:
+        others = _other_verdicts(record, case, patch.sha256)
+    if patch.prob_tumour is None:
+        return _hidden(words.WITHHELD) + others
+    return (
+        '<div class="nl-read-score"><div class="nl-read-call">'
+        f"<b>{score_text(patch.prob_tumour)}</b>"
+        f"<span>model: {call_text(call_of(patch.predicted_label))}</span>"
+        f"<small>threshold {case.threshold:.4f} ({escape(case.operating_point)})</small></div>"
+        f'<div class="nl-read-scale"><u style="left:{case.threshold:.2%}"></u>'
+        f'<i style="left:{patch.prob_tumour:.2%}"></i></div></div>{others}'
+    )
+
+
+def _hidden(reason: str) -> str:
+    return f'<div class="nl-read-hidden">{reason}</div>'
+
+
+def _map_html(made: PatchMap) -> str:
+    """Return what a map says."""
+    first, *others = made.sentences
+    how = words.MAP_LAYER.format(layer=made.shown.layer)
+    details = escape(" ".join((words.MAP_COLOURS, *others, how)))
+    return (
+        f'<div class="nl-read-map"><b>{escape(first)}</b> {words.NOT_A_FINDING}'
+        f"<details><summary>Details</summary>{details}</details></div>"
+    )
+
+
+def _map_obstacle_html(reason: str) -> str:
+    """Return why there is no map."""
+    return f'<div class="nl-read-map"><b>{escape(f"No map. {reason}")}</b></div>'
+
+
+def _other_verdicts(record: Record, case: CaseOpened, sha256: str) -> str:
+    lines = []
+    for earlier in case.of:
+        for verdict in current_verdicts(record, earlier):
+            if verdict.patch.sha256 == sha256 and not verdict.is_repeat:
+                final = verdict.final.reading
+                sure = f" ({final.confidence})" if final.confidence else ""
+                comment = f" “{verdict.comment}”" if verdict.comment else ""
+                lines.append(f"<li>{call_text(final.verdict)}{sure}{escape(comment)}</li>")
+    return f'<div class="nl-read-others"><b>Earlier verdicts</b><ul>{"".join(lines)}</ul></div>'

@@ -1,7 +1,6 @@
 """Batches, audits and slides as jobs: their lists and marks, how far one is, stop and continue."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -52,7 +51,7 @@ def marks(job: Job, state: str, note: str = "") -> Markup:
 
 def when(job: Job) -> str:
     """Return when a batch was made, in the reader's time zone as far as the browser tells it."""
-    return widgets.local_time(datetime.fromisoformat(job.created))
+    return widgets.local_time(job.created)
 
 
 def entry(
