@@ -15,7 +15,6 @@ from app.screens.audit import (
     patch,
     patches,
     point_map,
-    tabs,
     words,
 )
 from app.screens.shared import jobs, model, sources
@@ -60,7 +59,7 @@ def result(store: AuditStore, job: Job, inputs: int) -> None:
     """Draw what there is of the result."""
     view = resources.audit_view(store, job, findings.limits_now())
     findings.headline_numbers(view, inputs)
-    part = tabs.part_choice(job.id)
+    part = patches.part_choice(job.id)
     draw_part(store, job, view, part)
     keep_in_url("audit", {"part": part, "show": address.audit_shown()[0]})
     patch.patch_dialog(store, job, view)
@@ -69,20 +68,20 @@ def result(store: AuditStore, job: Job, inputs: int) -> None:
 
 def draw_part(store: AuditStore, job: Job, view: AuditView, part: str) -> None:
     """Draw one part: alone, or with the patches that are looked at beside it."""
-    if part == tabs.PATCHES:
+    if part == patches.PATCHES:
         patches.patches_alone(store, job, view)
-    elif part == tabs.PAIRS:
+    elif part == patches.PAIRS:
         pairs.pairs_panel(store, job, view)
-    elif part == tabs.LABELS:
+    elif part == patches.LABELS:
         labels.labels_panel(store, job, view, settings)
-    elif part == tabs.CLASSES:
+    elif part == patches.CLASSES:
         classes.classes_panel(store, job, view)
     else:
         evidence, beside = st.columns([1, 1], gap="medium")
         with evidence:
-            if part == tabs.MAP:
+            if part == patches.MAP:
                 point_map.map_panel(store, job, view, settings)
-            elif part == tabs.BALANCE:
+            elif part == patches.BALANCE:
                 balance.balance_panel(view)
             else:
                 findings.findings_panel(view)

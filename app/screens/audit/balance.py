@@ -6,10 +6,9 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from app import charts
 from app.charts import audit as audit_charts
 from app.screens.audit import patches, words
-from app.screens.shared.parts import chart, empty, section
+from app.screens.shared.parts import chart, colours, empty, section
 from app.state import widgets
 from core.audit.browse import AuditView, PatchChoice
 from core.wording import agreeing
@@ -23,7 +22,6 @@ def balance_panel(view: AuditView) -> None:
     if balance is None:
         empty(*words.BALANCE_NOT_YET)
         return
-    colours = charts.palette(dark=widgets.is_dark())
     for by, title in (("split", "Splits"), ("slide", "Slides")):
         table = balance[balance["by"] == by]
         section(title, f"{len(table):,}; click a bar to see its patches" if len(table) else "")
@@ -33,7 +31,7 @@ def balance_panel(view: AuditView) -> None:
         if by == "slide":
             _slide_notes(table, view)
         chart(
-            audit_charts.group_bars(table, colours=colours, name=title[:-1]),
+            audit_charts.group_bars(table, colours=colours(), name=title[:-1]),
             f"audit-{by}-chart",
             f"Patches of each {by}, stacked by label",
             on_select=partial(_select, by),

@@ -8,11 +8,11 @@ import streamlit as st
 
 from app import charts, resources
 from app.charts import audit as audit_charts
-from app.charts import classes as class_charts
-from app.screens.audit import patches, tabs, words
-from app.screens.audit.tiles import TileCard, tile, tiles
+from app.screens.audit import patches, words
+from app.screens.audit.tiles import card, tile, tiles
 from app.screens.audit.words import unit_text
-from app.screens.shared.parts import chart, empty, section, table, with_small
+from app.screens.shared.parts import button, chart, empty, section, table, with_small
+from app.screens.shared.parts import colours as page_colours
 from app.state import widgets
 from core.audit import MEASURES, QUALITY
 from core.audit.browse import AuditView, PatchChoice
@@ -28,20 +28,20 @@ _BARS: Final = "audit-class-chart"
 
 def classes_panel(store: AuditStore, job: Job, view: AuditView) -> None:
     """Draw what tells the classes apart; the measures are folded."""
-    colours = charts.palette(dark=widgets.is_dark())
+    colours = page_colours()
     labels = ("no tumour", "tumour", "unknown")
     counts = {label: int((view.label_words == label).sum()) for label in labels}
     left, *grids = st.columns([1, 1.15, 1.15], gap="medium")
     with left:
         section("Classes", "click a bar to see its patches")
         chart(
-            class_charts.class_bars(counts, colours=colours),
+            audit_charts.class_bars(counts, colours=colours),
             _BARS,
             "How many patches have each label",
             on_select=lambda: _select(view),
             selection_mode="points",
         )
-        st.button("Show others", icon=":material/casino:", on_click=_redraw, key="audit-examples")
+        button("Show others", "audit-examples", "casino", patches.redraw, _SEED)
         st.caption(words.EXAMPLES)
     for place, label in zip(grids, ("tumour", "no tumour"), strict=True):
         with place:
@@ -56,11 +56,11 @@ def classes_panel(store: AuditStore, job: Job, view: AuditView) -> None:
         pictures, histograms = st.columns([1, 1.15], gap="medium")
         with pictures:
             section("Mean and spread", "each pixel over the patches of a class")
-            chart(class_charts.class_images(looks, colours=colours), "audit-class-images",
+            chart(audit_charts.class_images(looks, colours=colours), "audit-class-images",
                   "Mean and standard deviation of the patches of each class")  # fmt: skip
         with histograms:
             section("Pixels", "colour and stain of all pixels, by class")
-            chart(class_charts.pixel_histograms(looks, colours=colours), "audit-class-pixels",
+            chart(audit_charts.pixel_histograms(looks, colours=colours), "audit-class-pixels",
                   "Histograms of red, green, blue, haematoxylin and eosin by class")  # fmt: skip
         st.caption(words.LOOKS)
     fold = st.expander(words.ALL_MEASURES.format(measures=len(MEASURES)), on_change="rerun",
@@ -84,18 +84,14 @@ def _examples(store: AuditStore, job: Job, view: AuditView, label: str) -> None:
     seed = int(str(widgets.chosen(_SEED, 0)))
     drawn = np.random.default_rng(seed).permutation(rows)[:_EXAMPLES]
     source = patches.source_or_none(store, job)
-    cards = [TileCard((tile(view, source, int(row), bare=True),)) for row in drawn]
+    cards = [card(tile(view, source, int(row), bare=True)) for row in drawn]
     tiles(cards, key=f"audit-examples-{label.replace(' ', '-')}")
-
-
-def _redraw() -> None:
-    widgets.choose(_SEED, int(str(widgets.chosen(_SEED, 0))) + 1)
 
 
 def _select(view: AuditView) -> None:
     points = widgets.points(_BARS)
     if points:
-        tabs.go_to(view.job_id, tabs.PATCHES)
+        patches.go_to(view.job_id, patches.PATCHES)
         patches.show(PatchChoice("label", str(points[0]["customdata"][0])))
 
 
@@ -106,7 +102,7 @@ _FIRST: Final = 15
 
 def measures_panel(view: AuditView) -> None:
     """Draw distributions and associations; a selection in each chooses patches."""
-    colours = charts.palette(dark=widgets.is_dark())
+    colours = page_colours()
     measure = st.selectbox(
         "Measure", MEASURES, format_func=measure_text, key="audit-measure",
         help="\n\n".join(f"{measure_text(name)}: {text}" for name, text in QUALITY.items()),

@@ -5,8 +5,8 @@ from typing import Final
 
 import streamlit as st
 
-from app.screens.audit import pairs, patches, tabs, words
-from app.screens.shared.parts import Stat, empty, stat_strip
+from app.screens.audit import pairs, patches, words
+from app.screens.shared.parts import Stat, button, empty, stat_strip
 from app.state import widgets
 from core.audit import FLAGS, Area, Finding, QualityLimits, Severity
 from core.audit.browse import AuditView, PatchChoice
@@ -97,16 +97,11 @@ def _finding(finding: Finding, place: int, view: AuditView, *, chosen: bool) -> 
             f'<span class="nl-badge">{sign} {severity}</span>'
             f"<div><b>{escape(finding.headline)}</b><p>{escape(finding.action)}</p></div></div>"
         )
-        st.button(
-            "Shown" if chosen else "Show me",
-            icon=":material/visibility:",
-            key=f"show-{place}-{finding.kind}",
-            on_click=_show,
-            args=(finding, view),
-            help=words.FIRST_ROWS.format(rows=MOST_ROWS, count=finding.count)
-            if finding.rows and finding.count > MOST_ROWS
-            else None,
-        )
+        about = None
+        if finding.rows and finding.count > MOST_ROWS:
+            about = words.FIRST_ROWS.format(rows=MOST_ROWS, count=finding.count)
+        label, key = "Shown" if chosen else "Show me", f"show-{place}-{finding.kind}"
+        button(label, key, "visibility", _show, finding, view, help=about)
 
 
 def _patches_of(finding: Finding) -> PatchChoice:
@@ -120,17 +115,17 @@ def _show(finding: Finding, view: AuditView) -> None:
     filters = pairs.pairs_of(finding.kind)
     if filters is not None:
         pairs.show_pairs(view, *filters)
-        tabs.go_to(view.job_id, tabs.PAIRS)
+        patches.go_to(view.job_id, patches.PAIRS)
     elif finding.kind == "doubtful-label":
-        tabs.go_to(view.job_id, tabs.LABELS)
+        patches.go_to(view.job_id, patches.LABELS)
     elif finding.ids and finding.area is Area.SPLITS:
         kind = "split" if set(finding.ids) <= set(view.splits) else "slide"
         patches.show(PatchChoice(kind, "|".join(finding.ids)))
-        tabs.go_to(view.job_id, tabs.BALANCE)
+        patches.go_to(view.job_id, patches.BALANCE)
     elif finding.rows or finding.ids or finding.of_measure:
         patches.show(_patches_of(finding))
     else:
-        tabs.go_to(view.job_id, tabs.CLASSES)
+        patches.go_to(view.job_id, patches.CLASSES)
 
 
 def limits_now() -> QualityLimits:
@@ -144,25 +139,17 @@ def _limits_panel(view: AuditView) -> None:
     readable = int((view.patches["fault"] == "").sum())
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(words.LIMITS)
-        st.button(
-            "Reset to defaults",
-            icon=":material/restart_alt:",
-            on_click=_reset,
-            disabled=view.limits == _DEFAULTS,
-            key="audit-limits-reset",
-        )
+        same = view.limits == _DEFAULTS
+        button("Reset to defaults", "audit-limits-reset", "restart_alt", _reset, disabled=same)
     for place, flag in enumerate(FLAGS):
         names = [name for name, slider in _SLIDERS.items() if slider[0] == flag]
         count = int(view.flags[flag].sum())
         with st.container(horizontal=True, vertical_alignment="center", key=f"nl-limit-{flag}"):
             name = words.FLAGS[flag]
             st.markdown(f"**{name[:1].upper()}{name[1:]}**: {count:,} of {readable:,}")
-            st.button(
-                "Show",
-                key=f"audit-limit-show-{place}",
-                on_click=patches.show,
-                args=(PatchChoice("finding", flag),),
-                disabled=not count,
+            flagged = PatchChoice("finding", flag)
+            button(
+                "Show", f"audit-limit-show-{place}", "", patches.show, flagged, disabled=not count
             )
         for name in names:
             _slider(name, view.limits)

@@ -10,11 +10,11 @@ import streamlit as st
 from app import resources
 from app.screens.audit import words
 from app.screens.audit.patches import source_or_none
-from app.screens.audit.tiles import TileCard, tile, tiles
+from app.screens.audit.tiles import card, tile, tiles
 from app.screens.shared import model
 from app.screens.shared.jobs import when
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import download, empty, section, show_problem
+from app.screens.shared.parts import button, download, empty, section, show_problem
 from app.screens.shared.ways import to_review
 from app.state import identity, widgets
 from core.audit.browse import AuditView, csv_bytes
@@ -61,12 +61,12 @@ def _candidates(
     st.caption(words.DOUBTFUL + ("" if own else words.IN_SAMPLE))
     chosen = candidates.head(_MOST_READ)
     with st.container(horizontal=True, vertical_alignment="center"):
-        read = st.button(
-            words.REVIEW_THESE if len(chosen) == len(candidates)
-            else words.REVIEW_FIRST.format(most=len(chosen)),
-            icon=":material/rate_review:", type="primary", key="audit-doubtful-review",
-            disabled=not store.jobs.is_writable, help=words.REVIEW_HELP,
-        )  # fmt: skip
+        label = words.REVIEW_THESE
+        if len(chosen) < len(candidates):
+            label = words.REVIEW_FIRST.format(most=len(chosen))
+        key, blocked = "audit-doubtful-review", not store.jobs.is_writable
+        about = words.REVIEW_HELP
+        read = button(label, key, "rate_review", type="primary", disabled=blocked, help=about)
         download(
             "This list as CSV",
             partial(_csv, view, candidates),
@@ -83,7 +83,7 @@ def _candidates(
     cards = []
     for row in candidates.iloc[page.part].to_dict("records"):
         why = f"score {score_text(float(row['prob_tumour']))}"
-        cards.append(TileCard((tile(view, source, int(row["row"]), why=why),)))
+        cards.append(card(tile(view, source, int(row["row"]), why=why)))
     tiles(cards, key="audit-doubtful", side=192)
     pager(page)
 
@@ -149,10 +149,8 @@ def ask_for_scores(store: AuditStore, job: Job, view: AuditView, settings: Setti
     with st.expander("From a CSV"):
         st.caption(words.SCORES_CSV)
         own = st.toggle(words.OUT_OF_FOLD, key="audit-out-of-fold")
-        file = st.file_uploader(
-            "Scores", key=widgets.fresh_key(_UPLOADER),
-            label_visibility="collapsed",
-        )  # fmt: skip
+        key = widgets.fresh_key(_UPLOADER)
+        file = st.file_uploader("Scores", key=key, label_visibility="collapsed")
         if file is None:
             return
         name, data = file.name, file.getvalue()
@@ -175,14 +173,8 @@ def score_now(
     label: str = "Score with the current model",
 ) -> None:
     """Draw the button that has the current model score the patches."""
-    if st.button(
-        label,
-        icon=":material/play_arrow:",
-        type="primary",
-        key=f"audit-score-{key}",
-        disabled=not store.jobs.is_writable,
-        help=words.SCORE_NOW,
-    ):
+    key, blocked, about = f"audit-score-{key}", not store.jobs.is_writable, words.SCORE_NOW
+    if button(label, key, "play_arrow", type="primary", disabled=blocked, help=about):
         classifier = model.classifier_or_problem(settings)
         if classifier is not None:
             store.start(job, classifier)
@@ -207,7 +199,7 @@ def _from_batch(store: AuditStore, job: Job, view: AuditView, settings: Settings
             "Scored batch", list(shared), format_func=lambda each: shared[each][1],
             key="audit-scored-batch",
         )  # fmt: skip
-        pressed = st.button("Use its scores", key="audit-use-scores")
+        pressed = button("Use its scores", "audit-use-scores")
     if pressed:
         store.keep_scores(job, batch_scores(resources.rows(batches, shared[chosen][0])))
         store.start(job)

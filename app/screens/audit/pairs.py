@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.screens.audit import words
 from app.screens.audit.patches import source_or_none
-from app.screens.audit.tiles import TileCard, tile, tiles
+from app.screens.audit.tiles import card, tile, tiles
 from app.screens.audit.words import KINDS, orientation_text
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import Stat, download, empty, stat_strip
@@ -135,7 +135,7 @@ def _true(pairs: pd.DataFrame, column: str) -> Mask:
     return pairs[column].astype("boolean").fillna(value=False).to_numpy(bool)
 
 
-def _card(view: AuditView, source: PatchSource | None, pair: pd.Series) -> TileCard:
+def _card(view: AuditView, source: PatchSource | None, pair: pd.Series) -> dict[str, Any]:
     shift_x, shift_y = int(pair["shift_x_px"]), int(pair["shift_y_px"])
     orientation = int(pair["orientation"])
     moved = bool(shift_x or shift_y)
@@ -155,7 +155,7 @@ def _card(view: AuditView, source: PatchSource | None, pair: pd.Series) -> TileC
     kind = KINDS.get(str(pair["kind"]), str(pair["kind"])).capitalize()
     where = orientation_text(orientation, shift_x, shift_y)
     line = " · ".join([where, f"correlation {pair['score']:.3f}", *marks])
-    return TileCard((left, right), ("✖ " if _CONFLICT in marks else "") + kind, line)
+    return card(left, right, title=("✖ " if _CONFLICT in marks else "") + kind, words=line)
 
 
 def _region(shift_x: int, shift_y: int) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app.screens.audit import words
 from app.screens.audit.patches import source_or_none
-from app.screens.audit.tiles import TileCard, tile, tiles
+from app.screens.audit.tiles import card, tile, tiles
 from app.screens.audit.words import KINDS, flags_text, orientation_text
 from app.screens.shared.parts import facts, patch_picture, section
 from app.state import address
@@ -101,5 +101,5 @@ def _related(view: AuditView, source: PatchSource | None, row: int) -> None:
             int(pair["orientation"]), int(pair["shift_x_px"]), int(pair["shift_y_px"])
         )
         why = f"{KINDS.get(str(pair['kind']), pair['kind'])}, {where}"
-        cards.append(TileCard((tile(view, source, other, why=why),)))
+        cards.append(card(tile(view, source, other, why=why)))
     tiles(cards, key="audit-related")

@@ -1,4 +1,4 @@
-"""The patches of an audit that are looked at: what they are, filters, order, pages of tiles."""
+"""The part of the data-set page that is looked at, and the patches: filters, order, tiles."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,10 +9,10 @@ import streamlit as st
 
 from app import resources
 from app.screens.audit import words
-from app.screens.audit.tiles import TileCard, tile, tiles
+from app.screens.audit.tiles import card, tile, tiles
 from app.screens.audit.words import flags_text
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import download, empty, plain
+from app.screens.shared.parts import button, choice, download, empty, plain
 from app.state import address, widgets
 from core.audit import FLAGS, MEASURES, QUALITY
 from core.audit.browse import (
@@ -34,6 +34,14 @@ from core.errors import NodelensError
 from core.jobs import Job
 from core.patches import PatchSource
 
+FINDINGS: Final = "Findings"
+CLASSES: Final = "Classes"
+BALANCE: Final = "Slides and splits"
+PAIRS: Final = "Duplicates and leaks"
+LABELS: Final = "Doubtful labels"
+MAP: Final = "Map"
+PATCHES: Final = "Patches"
+PARTS: Final = (FINDINGS, CLASSES, BALANCE, PAIRS, LABELS, MAP, PATCHES)
 _SEED: Final = "audit-seed"
 _ALONE: Final = 192
 _BESIDE: Final = 96
@@ -43,6 +51,31 @@ _FILES: Final[tuple[tuple[str, str, Callable[[AuditView, Rows], bytes]], ...]] =
     ("CSV", "csv", lambda view, rows: csv_bytes(exported(view, rows))),
     ("Parquet", "parquet", lambda view, rows: parquet_bytes(exported(view, rows))),
 )
+
+
+def part_choice(job_id: str) -> str:
+    """Draw the choice of a part and return it; it stands in the URL."""
+    key = _part_key(job_id)
+    if widgets.chosen(key) is None:
+        named = address.audit_part()
+        widgets.choose(key, named if named in PARTS else FINDINGS)
+
+    def turned() -> None:
+        if widgets.chosen(key) != PATCHES:  # which shows large what was chosen in another part
+            show_all()
+
+    part = choice("Part", PARTS, key, label_visibility="collapsed", on_change=turned)
+    address.look_at_audit_part(part)
+    return part
+
+
+def go_to(job_id: str, part: str) -> None:
+    """Look at another part."""
+    widgets.choose(_part_key(job_id), part)
+
+
+def _part_key(job_id: str) -> str:
+    return f"audit-part-{job_id}"
 
 
 def shown_now() -> PatchChoice:
@@ -110,7 +143,7 @@ def headline(chosen: Chosen) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="nl-audit-shown"):
         st.markdown(f"**{plain(sentence)}**{note}")
         if shown_now() != PatchChoice():
-            st.button("Show all", icon=":material/close:", on_click=show_all, key="audit-show-all")
+            button("Show all", "audit-show-all", "close", show_all)
 
 
 def _order_text(chosen: Chosen, order: PatchOrder) -> str:
@@ -134,7 +167,8 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
     )  # fmt: skip
     measure = "detail_share"
     if order is PatchOrder.RANDOM:
-        more_part.button("Draw again", icon=":material/casino:", key="audit-draw", on_click=_redraw)
+        with more_part:
+            button("Draw again", "audit-draw", "casino", redraw, _SEED)
     elif order in {PatchOrder.HIGHEST, PatchOrder.LOWEST}:
         measure = more_part.selectbox(
             "Measure", MEASURES, format_func=measure_text, key="audit-order-measure", **kept
@@ -162,18 +196,13 @@ def _filters(view: AuditView, chosen: Chosen) -> PatchFilter:
     )  # fmt: skip
 
 
-def _redraw() -> None:
-    widgets.choose(_SEED, int(str(widgets.chosen(_SEED, 0))) + 1)
+def redraw(seed: str) -> None:
+    """Draw other patches at random; `seed` is the key that says which."""
+    widgets.choose(seed, int(str(widgets.chosen(seed, 0))) + 1)
 
 
 def _page(
-    store: AuditStore,
-    job: Job,
-    view: AuditView,
-    rows: Rows,
-    measure: str,
-    *,
-    side: int,
+    store: AuditStore, job: Job, view: AuditView, rows: Rows, measure: str, *, side: int
 ) -> None:
     if not len(rows):
         empty(*words.NO_PATCH)
@@ -181,7 +210,7 @@ def _page(
     page = page_of(len(rows), _A_PAGE, key=_PAGE)
     source = source_or_none(store, job)
     cards = [
-        TileCard((tile(view, source, int(row), why=_why(view, int(row), measure)),))
+        card(tile(view, source, int(row), why=_why(view, int(row), measure)))
         for row in rows[page.part]
     ]
     tiles(cards, key="audit-tiles", side=side, followed=side == _BESIDE)

@@ -6,11 +6,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app import charts
 from app.charts import audit as audit_charts
 from app.screens.audit import patches, words
 from app.screens.audit.labels import score_now
-from app.screens.shared.parts import chart
+from app.screens.shared.parts import chart, colours
 from app.state import widgets
 from core.audit import FLAGS
 from core.audit.browse import AuditView, PatchChoice
@@ -49,9 +48,7 @@ def map_panel(store: AuditStore, job: Job, view: AuditView, settings: Settings) 
     groups = _groups(view, colour)[rows]
     key = f"{_KEY}-{colour}-{hash(titles)}"
     chart(
-        audit_charts.patch_scatter(
-            x, y, rows, groups, titles=titles, colours=charts.palette(dark=widgets.is_dark())
-        ),
+        audit_charts.patch_scatter(x, y, rows, groups, titles=titles, colours=colours()),
         key,
         f"Every patch as a point, coloured by {colour}",
         on_select=lambda: _select(key),

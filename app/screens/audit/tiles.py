@@ -6,7 +6,6 @@ Own component, because sixty pictures with sixty buttons over them are slow in S
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,41 +21,8 @@ _SCRIPT: Final = Path(__file__).with_name("tiles.js")
 _TONES: Final = {"tumour": "tumour", "no tumour": "no-tumour", "unknown": ""}
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A patch on the page.
-
-    Attributes:
-        row: Of the audit.
-        title: Its id.
-        src: The picture as data URI; None without one.
-        label: In words, with a sign.
-        tone: Which colour the label has.
-        why: Why it is here.
-        lines: What else is said of it.
-        region: Left, top, width and height in per cent of what is to be outlined besides the
-            centre; empty for nothing.
-        missing: Why there is no picture.
-    """
-
-    row: int
-    title: str
-    src: str | None
-    label: str
-    tone: str
-    why: str
-    lines: tuple[str, ...]
-    region: tuple[float, ...] = ()
-    missing: str = ""
-
-
-@dataclass(frozen=True)
-class TileCard:
-    """One tile, or two that belong together with words above them."""
-
-    tiles: tuple[Tile, ...]
-    title: str = ""
-    words: str = ""
+Tile = dict[str, Any]
+"""A patch as the component draws it."""
 
 
 def tile(
@@ -69,7 +35,7 @@ def tile(
     region: tuple[float, ...] = (),
     bare: bool = False,
 ) -> Tile:
-    """Return a row as a tile.
+    """Return a row as a tile, with its label in words and a sign.
 
     Args:
         view: The audit.
@@ -77,7 +43,8 @@ def tile(
         row: Which.
         why: Why it is here.
         orientation: How to turn the picture.
-        region: See `Tile`.
+        region: Left, top, width and height in per cent of what is to be outlined besides the
+            centre; empty for nothing.
         bare: Whether nothing is said below the picture.
     """
     patch = view.patches.iloc[row]
@@ -85,24 +52,31 @@ def tile(
     if source is not None and not patch["fault"]:
         picture = resources.audit_picture(source, row, str(patch["sha256"]), orientation)
     known = [f"{name} {patch[name]}" for name in ("slide", "split") if isinstance(patch[name], str)]
-    return Tile(
-        row,
-        str(patch["id"]),
-        picture,
-        "" if bare else call_text(label),
-        _TONES[label],
-        why,
-        () if bare else (*known, str(patch["id"])),
-        region,
-        str(patch["reason"]) or MOVED,
-    )
+    return {
+        "row": row,
+        "title": str(patch["id"]),
+        "src": picture,
+        "label": "" if bare else call_text(label),
+        "tone": _TONES[label],
+        "why": why,
+        "lines": () if bare else (*known, str(patch["id"])),
+        "region": region,
+        "missing": str(patch["reason"]) or MOVED,
+    }
 
 
-def tiles(cards: Sequence[TileCard], *, key: str, side: int = 96, followed: bool = False) -> None:
+def card(*shown: Tile, title: str = "", words: str = "") -> dict[str, Any]:
+    """Return one tile, or two that belong together with words above them."""
+    return {"tiles": shown, "title": title, "words": words}
+
+
+def tiles(
+    cards: Sequence[dict[str, Any]], *, key: str, side: int = 96, followed: bool = False
+) -> None:
     """Draw cards; a click looks at the patch.
 
     Args:
-        cards: With one tile each, or with two each.
+        cards: From `card`, with one tile each, or with two each.
         key: Of the component.
         side: Of a picture in CSS pixels, a multiple of 96.
         followed: Whether a narrow page moves to them when they change.
@@ -114,10 +88,10 @@ def tiles(cards: Sequence[TileCard], *, key: str, side: int = 96, followed: bool
             address.audit_patch.look_at(int(clicked["row"]))
 
     data: dict[str, Any] = {
-        "cards": [asdict(card) for card in cards],
+        "cards": cards,
         "side": side,
         "followed": followed,
-        "pairs": any(len(card.tiles) > 1 for card in cards),
+        "pairs": any(len(one["tiles"]) > 1 for one in cards),
     }
     data["stamp"] = hashlib.sha256(json.dumps(data).encode()).hexdigest()
     component("nodelens_tiles", _SCRIPT)(

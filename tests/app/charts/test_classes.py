@@ -1,5 +1,5 @@
 from app import charts
-from app.charts.classes import class_bars
+from app.charts.audit import class_bars
 
 
 def test_shares_stand_on_bars_as_everywhere_else() -> None:
