@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import resources
-from app.screens.here import bring, decide, numbers, words
+from app.screens.here import steps, words
 from app.screens.shared import model
 from app.screens.shared.model import latest_decision
 from app.screens.shared.parts import page_title, plain, section, show_problem
@@ -21,7 +21,7 @@ latest_decision(settings, card)
 store = resources.job_store(settings)
 found = job = None
 try:
-    job = bring.labelled_batch(store, settings, classifier)
+    job = steps.labelled_batch(store, settings, classifier)
     if job is not None:
         study, found = resources.local_findings(store, job, classifier.bundle)
 except NodelensError as error:
@@ -30,11 +30,11 @@ if found is None:
     for step, note in list(zip(words.STEPS, words.STEP_NOTES, strict=True))[1:]:
         section(step, note)
 else:
-    numbers.rates(study, found)
-    numbers.transfer(study, found)
-    decide.decide(study, found, card, settings)
+    steps.rates(study, found)
+    steps.transfer(study, found)
+    steps.decide(study, found, card, settings)
 if job is not None:
     ways_on(BATCH, REVIEW, THRESHOLD, job=job.id, key="here")
 if notice := widgets.pop_notice():
     st.success(plain(notice), icon=":material/task_alt:")
-decide.decided(card, settings)
+steps.decided(card, settings)

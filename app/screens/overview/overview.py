@@ -13,6 +13,7 @@ from app.screens.shared.model import latest_decision
 from app.screens.shared.parts import (
     Stat,
     bullets,
+    button,
     facts,
     page_title,
     patch_picture,
@@ -58,19 +59,14 @@ def where_to_go() -> DeltaGenerator:
 
 def ways_to_go(store: JobStore, *, can_score: bool) -> None:
     """Draw the ways to the first steps."""
-    if st.button(
-        "Try the drawn samples",
-        type="primary",
-        icon=":material/draw:",
-        disabled=not (can_score and SAMPLES_TABLE.is_file()),
-        key="overview-samples",
-    ):
+    label, blocked = "Try the drawn samples", not (can_score and SAMPLES_TABLE.is_file())
+    if button(label, "overview-samples", "draw", type="primary", disabled=blocked):
         try_samples(store)
         st.switch_page("views/batch.py")
-    if st.button("Score my patches", icon=":material/grid_view:", key="overview-batch"):
+    if button("Score my patches", "overview-batch", "grid_view"):
         address.job.look_at(None)
         st.switch_page("views/batch.py")
-    if st.button(words.HERE, icon=":material/science:", key="overview-here"):
+    if button(words.HERE, "overview-here", "science"):
         address.job.look_at(None)
         st.switch_page("views/here.py")
 

@@ -2,42 +2,27 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
 from app.screens.shared.jobs import job_line, so_far, start_button, stopped, waiting
-from app.screens.shared.parts import section, show_problem
+from app.screens.shared.parts import button, choice, section, show_problem
 from app.screens.slides import words
 from app.screens.slides.viewer import viewer
 from app.state import widgets
 from core.errors import NodelensError, SpacingError
 from core.jobs import Job, JobProgress
 from core.scoring import Classifier
-from core.slides.store import SlideChoices, SlidePreview, SlideStore
-from core.slides.tissue import TissueRule
+from core.slides.store import SlidePreview, SlideStore
 
 _LOOK_EVERY_S: Final = 1.0
-_SLIDERS: Final[tuple[tuple[str, str, str, tuple[float, float, float], int, str], ...]] = (
-    (
-        "saturation",
-        "least_saturation",
-        "Minimum colour",
-        (0.0, 0.4, 0.01),
-        1,
-        words.SATURATION_HELP,
-    ),
-    (
-        "density",
-        "least_optical_density",
-        "Minimum density",
-        (0.0, 0.4, 0.01),
-        1,
-        words.DENSITY_HELP,
-    ),
-    ("share", "least_share", "Minimum tissue in a cell", (5, 100, 5), 100, words.SHARE_HELP),
+_SLIDERS: Final[tuple[tuple[str, str, tuple[float, float, float], int, str], ...]] = (
+    ("least_saturation", "Minimum colour", (0.0, 0.4, 0.01), 1, words.SATURATION_HELP),
+    ("least_optical_density", "Minimum density", (0.0, 0.4, 0.01), 1, words.DENSITY_HELP),
+    ("least_share", "Minimum tissue in a cell", (5, 100, 5), 100, words.SHARE_HELP),
 )
-"""Key, field of the rule, label, ends and step, how much of the slider is 1, and its help."""
+"""Field of the rule, label, ends and step, how much of the slider is 1, and its help."""
 _WHICH: Final = "which-cells"
 
 
@@ -48,32 +33,18 @@ def ask_spacing(store: SlideStore, job: Job, error: SpacingError) -> None:
     st.caption(words.SPACING_ASKED)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for um_px, label in words.SPACINGS.items():
-            give = partial(_choose, store, job, um_per_px=um_px)
-            st.button(label, key=f"spacing-{um_px}", on_click=give)
+            button(label, f"spacing-{um_px}", "", partial(_choose, store, job, um_per_px=um_px))
         other = st.number_input(
             "Other value, µm per pixel", 0.05, 20.0, None, 0.01, format="%.4f", width=190
         )
-        if st.button("Use it", key="spacing-other", disabled=other is None) and other:
+        if button("Use it", "spacing-other", disabled=other is None) and other:
             _choose(store, job, um_per_px=float(other))
             st.rerun()
 
 
-def _choose(
-    store: SlideStore,
-    job: Job,
-    *,
-    um_per_px: float | None = None,
-    all_cells: bool | None = None,
-    rule: TissueRule | None = None,
-) -> None:
-    now = store.choices(job)
-    chosen = SlideChoices(
-        now.um_per_px if um_per_px is None else um_per_px,
-        now.all_cells if all_cells is None else all_cells,
-        rule or now.rule,
-    )
+def _choose(store: SlideStore, job: Job, **changes: Any) -> None:  # noqa: ANN401 - of SlideChoices
     try:
-        store.choose(job, chosen)
+        store.choose(job, replace(store.choices(job), **changes))
     except NodelensError as error:
         widgets.notify(str(error))
 
@@ -122,13 +93,13 @@ def _tissue(store: SlideStore, job: Job, preview: SlidePreview) -> None:
 
     def moved() -> None:
         values = {
-            field: float(str(widgets.chosen(f"tissue-{key}-{job.id}"))) / per
-            for key, field, _, _, per, _ in _SLIDERS
+            field: float(str(widgets.chosen(f"tissue-{field}-{job.id}"))) / per
+            for field, _, _, per, _ in _SLIDERS
         }
         _choose(store, job, rule=replace(rule, **values))
 
-    for key, field, label, (least, most, step), per, about in _SLIDERS:
-        name = f"tissue-{key}-{job.id}"
+    for field, label, (least, most, step), per, about in _SLIDERS:
+        name = f"tissue-{field}-{job.id}"
         widgets.start(name, type(step)(round(per * getattr(rule, field), 6)))
         form = "%d %%" if per == 100 else None
         st.slider(label, least, most, step=step, format=form, key=name, on_change=moved, help=about)
@@ -141,15 +112,12 @@ def _start(store: SlideStore, job: Job, classifier: Classifier) -> None:
     section("Start", f"threshold {point.threshold:.4f} ({point.name})")
     key = f"{_WHICH}-{job.id}"
     widgets.start(key, store.choices(job).all_cells)
-    all_cells = st.segmented_control(
-        "Cells to score",
-        list(words.WHICH),
-        format_func=lambda choice: words.WHICH[choice],
-        key=key,
-        required=True,
-        on_change=lambda: _choose(store, job, all_cells=bool(widgets.chosen(key))),
-    )
-    st.caption(words.WHICH_NOTES[bool(all_cells)])
+
+    def chosen() -> None:
+        _choose(store, job, all_cells=bool(widgets.chosen(key)))
+
+    all_cells = choice("Cells to score", words.WHICH, key, on_change=chosen)
+    st.caption(words.WHICH_NOTES[all_cells])
     start = partial(store.start, job, classifier)
     start_button("Score this slide", start, disabled=not store.jobs.is_writable)
 
@@ -175,12 +143,5 @@ def after_stop(
 
 def again_button(store: SlideStore, job: Job) -> None:
     """Draw the way back to what is chosen before scoring."""
-    st.button(
-        "Start over",
-        icon=":material/restart_alt:",
-        on_click=store.restart,
-        args=(job,),
-        key="anew",
-        disabled=not store.jobs.is_writable,
-        help=words.AGAIN_HELP,
-    )
+    blocked, about = not store.jobs.is_writable, words.AGAIN_HELP
+    button("Start over", "anew", "restart_alt", store.restart, job, disabled=blocked, help=about)

@@ -9,7 +9,7 @@ from typing import Final
 import streamlit as st
 
 from app import resources
-from app.screens.shared.parts import download, facts
+from app.screens.shared.parts import button, download, facts
 from app.screens.shared.ways import to_review
 from app.screens.slides import words
 from app.state import identity
@@ -83,7 +83,7 @@ def _review(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
             "How many", 1, max(most, 1), min(_USUAL, max(most, 1)), key=f"review-count-{which}"
         )
         st.caption(words.REVIEW_NOTE)
-        if st.button("Open a review", type="primary", key="open-review") and classifier is not None:
+        if button("Open a review", "open-review", type="primary") and classifier is not None:
             try:
                 _to_review(store, job, classifier, str(which), int(count))
             except NodelensError as error:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from app import resources
 from app.screens.shared.jobs import job_list, marks
-from app.screens.shared.parts import badge, empty, head_line, way_back
+from app.screens.shared.parts import badge, button, empty, head_line, way_back
 from app.screens.shared.sources import path_on_server, take_new
 from app.screens.slides import words
 from app.screens.slides.before import again_button
@@ -38,7 +38,7 @@ def new_slide(store: SlideStore, settings: Settings) -> None:
 
 
 def _drawn_button(store: SlideStore, key: str) -> None:
-    if st.button("Open the drawn slide", icon=":material/draw:", key=key):
+    if button("Open the drawn slide", key, "draw"):
         bar = st.empty()
 
         def show(share: float) -> None:
@@ -113,8 +113,7 @@ def slide_head(store: SlideStore, job: Job, state: str, ways_on: Callable[[], No
                 st.write(words.AGAIN_HELP)
                 again_button(store, job)
             st.write(words.DELETE)
-            delete = partial(_delete, store, job)
-            st.button("Delete this slide", on_click=delete, key="del", icon=":material/delete:")
+            button("Delete this slide", "del", "delete", _delete, store, job)
 
 
 def _delete(store: SlideStore, job: Job) -> None:
