@@ -13,7 +13,6 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 _TURNS: Final = "turns"
 _NOTICE: Final = "notice"
-_PASSING: Final = "passing"
 
 
 def chosen(key: str, default: object = None) -> object:
@@ -136,31 +135,9 @@ def pop_notice() -> str | None:
     return str(sentence) if sentence else None
 
 
-def mention(sentence: str, icon: str) -> None:
-    """Keep a passing remark for whoever draws next.
-
-    A callback of a fragment must not draw it: what it draws replaces the top of the whole page.
-    """
-    st.session_state[_PASSING] = (sentence, icon)
-
-
-def pop_mention() -> tuple[str, str] | None:
-    """Return the remark that was kept and its icon, once."""
-    kept: tuple[str, str] | None = st.session_state.pop(_PASSING, None)
-    return kept
-
-
 def is_dark() -> bool:
     """Return whether the page is shown on a dark background."""
     return st.context.theme.get("type") == "dark"
-
-
-def time_zone() -> ZoneInfo | None:
-    """Return the browser's time zone, None where it is not known."""
-    try:
-        return ZoneInfo(str(st.context.timezone or ""))
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
 
 
 def local_time(at: datetime | str, *, seconds: bool = False) -> str:
@@ -170,6 +147,10 @@ def local_time(at: datetime | str, *, seconds: bool = False) -> str:
         at: As such, or as ISO 8601 has it.
         seconds: Whether to the second.
     """
-    moment, zone = datetime.fromisoformat(at) if isinstance(at, str) else at, time_zone()
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    try:
+        zone = ZoneInfo(str(st.context.timezone or ""))
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = None
     pattern = "%d %b %Y, %H:%M:%S" if seconds else "%d %b %Y, %H:%M"
     return f"{moment.astimezone(zone or UTC):{pattern}}" + ("" if zone else " UTC")

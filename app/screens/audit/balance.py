@@ -1,7 +1,7 @@
 """Classes, slides and splits: how many patches, how many of them tumour, leaks."""
 
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
@@ -9,7 +9,6 @@ import streamlit as st
 from app.charts import audit as audit_charts
 from app.screens.audit import patches, words
 from app.screens.shared.parts import chart, colours, empty, section
-from app.state import widgets
 from core.audit.browse import AuditView, PatchChoice
 from core.wording import agreeing
 
@@ -34,8 +33,7 @@ def balance_panel(view: AuditView) -> None:
             audit_charts.group_bars(table, colours=colours(), name=title[:-1]),
             f"audit-{by}-chart",
             f"Patches of each {by}, stacked by label",
-            on_select=partial(_select, by),
-            selection_mode="points",
+            partial(_select, by),
         )
     _leaks(view)
 
@@ -54,9 +52,8 @@ def _slide_notes(table: pd.DataFrame, view: AuditView) -> None:
     st.caption(note)
 
 
-def _select(kind: str) -> None:
-    points = widgets.points(f"audit-{kind}-chart")
-    names = sorted({str(point["customdata"][0]) for point in points})
+def _select(kind: str, bars: list[Any]) -> None:
+    names = sorted({str(name) for name, _ in bars})
     patches.show(PatchChoice(kind, "|".join(names)) if names else PatchChoice())
 
 

@@ -1,6 +1,7 @@
 """The two classes side by side: counts, examples, mean and spread, histograms, each measure."""
 
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,6 @@ from core.wording import call_text, number
 
 _EXAMPLES: Final = 12
 _SEED: Final = "audit-examples-seed"
-_BARS: Final = "audit-class-chart"
 
 
 def classes_panel(store: AuditStore, job: Job, view: AuditView) -> None:
@@ -36,10 +36,9 @@ def classes_panel(store: AuditStore, job: Job, view: AuditView) -> None:
         section("Classes", "click a bar to see its patches")
         chart(
             audit_charts.class_bars(counts, colours=colours),
-            _BARS,
+            "audit-class-chart",
             "How many patches have each label",
-            on_select=lambda: _select(view),
-            selection_mode="points",
+            partial(_select, view.job_id),
         )
         button("Show others", "audit-examples", "casino", patches.redraw, _SEED)
         st.caption(words.EXAMPLES)
@@ -88,15 +87,12 @@ def _examples(store: AuditStore, job: Job, view: AuditView, label: str) -> None:
     tiles(cards, key=f"audit-examples-{label.replace(' ', '-')}")
 
 
-def _select(view: AuditView) -> None:
-    points = widgets.points(_BARS)
-    if points:
-        patches.go_to(view.job_id, patches.PATCHES)
-        patches.show(PatchChoice("label", str(points[0]["customdata"][0])))
+def _select(job_id: str, bars: list[Any]) -> None:
+    if bars:
+        patches.go_to(job_id, patches.PATCHES)
+        patches.show(PatchChoice("label", str(bars[0][0])))
 
 
-_HISTOGRAM: Final = "audit-histogram"
-_DOTS: Final = "audit-dots"
 _FIRST: Final = 15
 
 
@@ -121,21 +117,17 @@ def measures_panel(view: AuditView) -> None:
                 title=f"{name.capitalize()} ({unit_text(measure)})",
                 colours=colours,
             ),
-            f"{_HISTOGRAM}-{measure}",
+            f"audit-histogram-{measure}",
             f"Distribution of {name} in each class",
-            on_select=lambda: _select_bins(measure),
-            selection_mode="points",
+            partial(_select_bins, measure),
         )
         outside = f" {bins.outside:,} values lie beyond the ends." if bins.outside else ""
         st.caption(f"Share of the class in each of {len(bins.edges) - 1} bins.{outside}")
     _associations(view, colours)
 
 
-def _select_bins(measure: str) -> None:
-    points = widgets.points(f"{_HISTOGRAM}-{measure}")
-    parts = [
-        f"{label}:{low!r}:{high!r}" for label, low, high, _ in (p["customdata"] for p in points)
-    ]
+def _select_bins(measure: str, bars: list[Any]) -> None:
+    parts = [f"{label}:{low!r}:{high!r}" for label, low, high, _ in bars]
     patches.show(PatchChoice("bins", "|".join([measure, *parts])) if parts else PatchChoice())
 
 
@@ -150,13 +142,11 @@ def _associations(view: AuditView, colours: charts.Colours) -> None:
         return
     whole = st.toggle(f"Show all {len(associations)} measures", key="audit-all-measures")
     shown = associations if whole else associations.head(_FIRST)
-    key = f"{_DOTS}-{len(shown)}"
     chart(
         audit_charts.association_dots(shown, measure_text, colours=colours),
-        key,
+        f"audit-dots-{len(shown)}",
         "AUROC of each measure alone, with 95 % intervals",
-        on_select=lambda: _select_dot(key),
-        selection_mode="points",
+        _select_dot,
     )
     slides = int(associations["slides"].max())
     how = words.SLIDE_INTERVALS.format(slides=slides) if slides else words.PATCH_INTERVALS
@@ -184,7 +174,6 @@ def _probes(probes: pd.DataFrame) -> None:
     st.caption(words.BASELINE)
 
 
-def _select_dot(key: str) -> None:
-    points = widgets.points(key)
-    if points:
-        patches.show(PatchChoice("measure", str(points[0]["customdata"][0])))
+def _select_dot(dots: list[Any]) -> None:
+    if dots:
+        patches.show(PatchChoice("measure", str(dots[0][0])))

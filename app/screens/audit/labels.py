@@ -14,7 +14,7 @@ from app.screens.audit.tiles import card, tile, tiles
 from app.screens.shared import model
 from app.screens.shared.jobs import when
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import button, download, empty, section, show_problem
+from app.screens.shared.parts import attempt, button, download, empty, section, show_problem
 from app.screens.shared.ways import to_review
 from app.state import identity, widgets
 from core.audit.browse import AuditView, csv_bytes
@@ -75,10 +75,7 @@ def _candidates(
         )
     source = source_or_none(store, job)
     if read and source is not None:
-        try:
-            _review(job, view, source, chosen, settings)
-        except NodelensError as error:
-            show_problem(error)
+        attempt(_review, job, view, source, chosen, settings)
     page = page_of(len(candidates), _A_PAGE, key="labels-page")
     cards = []
     for row in candidates.iloc[page.part].to_dict("records"):

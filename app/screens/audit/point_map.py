@@ -1,6 +1,6 @@
 """All patches as points, on a map; a lasso chooses patches."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import streamlit as st
@@ -10,7 +10,6 @@ from app.charts import audit as audit_charts
 from app.screens.audit import patches, words
 from app.screens.audit.labels import score_now
 from app.screens.shared.parts import chart, colours
-from app.state import widgets
 from core.audit import FLAGS
 from core.audit.browse import AuditView, PatchChoice
 from core.audit.store import AuditStore
@@ -46,12 +45,11 @@ def map_panel(store: AuditStore, job: Job, view: AuditView, settings: Settings) 
         rows, x, y = rows[kept], x[kept], y[kept]
         st.caption(f"Showing a random sample of {_MOST_POINTS:,} patches.")
     groups = _groups(view, colour)[rows]
-    key = f"{_KEY}-{colour}-{hash(titles)}"
     chart(
         audit_charts.patch_scatter(x, y, rows, groups, titles=titles, colours=colours()),
-        key,
+        f"{_KEY}-{colour}-{hash(titles)}",
         f"Every patch as a point, coloured by {colour}",
-        on_select=lambda: _select(key),
+        _select,
         selection_mode=["lasso", "box", "points"],
         config={"displaylogo": False, "modeBarButtonsToRemove": ["autoScale2d"]},
     )
@@ -73,8 +71,8 @@ def _groups(view: AuditView, by: str) -> NDArray[np.object_] | NDArray[np.float6
     return groups
 
 
-def _select(key: str) -> None:
-    rows = tuple(sorted({int(_first(point["customdata"])) for point in widgets.points(key)}))
+def _select(points: list[Any]) -> None:
+    rows = tuple(sorted(set(map(_first, points))))
     patches.show(PatchChoice("rows", "", rows) if rows else PatchChoice())
 
 

@@ -105,13 +105,11 @@ def result_histogram(batch: BatchRows) -> None:
         resources.from_rows(batch.store, batch.job, _histogram, colours()),
         f"histogram-{batch.job.id}",
         "Histogram of the scores, coloured by call, with the threshold as a dashed line",
-        on_select=partial(_show_bar, batch.job.id),
-        selection_mode="points",
+        partial(_show_bar, batch.job.id),
     )
 
 
-def _show_bar(job_id: str) -> None:
-    bars = [bar["customdata"] for bar in widgets.points(f"histogram-{job_id}")]
+def _show_bar(job_id: str, bars: list[tuple[float, float]]) -> None:
     low, high = (min(low for low, _ in bars), max(high for _, high in bars)) if bars else _ALL
     address.step(0)
     widgets.give(f"scores-{job_id}", (round(low, 2), round(high, 2)))

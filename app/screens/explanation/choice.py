@@ -13,9 +13,8 @@ from app import resources
 from app.screens.explanation import words
 from app.screens.shared.jobs import when
 from app.screens.shared.pager import step_buttons
-from app.screens.shared.parts import button, empty, plain, show_problem
+from app.screens.shared.parts import attempt, button, empty, plain
 from app.state import address, identity, widgets
-from core.errors import NodelensError
 from core.explanation import Explainer, Method, OverlayStyle, Target, draw_scale_bar
 from core.explanation.cam import MEASURED_SCALE_LOGIT
 from core.explanation.explained import PatchCollection
@@ -52,12 +51,8 @@ def patches_to_explain(store: JobStore) -> PatchCollection | None:
         key=batch,
         persist_state="session",
     )
-    try:
-        collection = resources.job_collection(store, jobs[chosen])
-    except NodelensError as error:
-        show_problem(error)
-        return None
-    if asked_for in collection.positions:
+    collection = attempt(resources.job_collection, store, jobs[chosen])
+    if collection and asked_for in collection.positions:
         look_at(collection, asked_for)
         widgets.choose(key("filter", collection), [])
     return collection
@@ -80,11 +75,7 @@ def way_to_explain(classifier: Classifier, collection: PatchCollection) -> Expla
         help=words.METHOD_HELP,
     )
     layer = None if method in {Method.CAM, Method.REPLACEMENT} else default.layer.name
-    try:
-        return resources.explainer(classifier, method, layer, collection)
-    except NodelensError as error:
-        show_problem(error)
-        return None
+    return attempt(resources.explainer, classifier, method, layer, collection)
 
 
 def way_in_words(explainer: Explainer) -> str:

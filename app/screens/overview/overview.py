@@ -12,6 +12,7 @@ from app.screens.overview import words
 from app.screens.shared.model import latest_decision
 from app.screens.shared.parts import (
     Stat,
+    attempt,
     bullets,
     button,
     facts,
@@ -19,7 +20,6 @@ from app.screens.shared.parts import (
     patch_picture,
     roc_chart,
     section,
-    show_problem,
     stat_strip,
     table,
 )
@@ -235,10 +235,8 @@ def _measures(card: Card, point: OperatingPoint) -> list[tuple[str, Measured]]:
 
 
 def _roc(folder: Path, card: Card, point: OperatingPoint) -> None:
-    try:
-        counts = resources.validation_table(folder, card)
-    except NodelensError as error:
-        show_problem(error)
+    counts = attempt(resources.validation_table, folder, card)
+    if counts is None:
         return
     curve, patches = roc_curve(counts).thinned(300), counts.positives + counts.negatives
     confusion = counts.confusion(point.threshold)

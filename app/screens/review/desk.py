@@ -23,6 +23,7 @@ from core.review import (
 )
 from core.review.patches import PatchFolder
 
+_CORRECTED: Final = "desk-corrected"
 _SCRIPT: Final = Path(__file__).with_name("desk.js")
 
 
@@ -30,8 +31,9 @@ def desk(store: ReviewStore, kept: PatchFolder, case_id: str, reader: str) -> No
     """Draw the next patch to read, an earlier one to be corrected, or that there is none."""
     record = store.record()
     case = record.case(case_id)
-    if mentioned := widgets.pop_mention():
-        st.toast(mentioned[0], icon=mentioned[1])
+    if corrected := widgets.chosen(_CORRECTED):
+        widgets.forget(_CORRECTED)
+        st.toast(str(corrected), icon=":material/edit:")
     if reading.looks_back():
         earlier_verdicts(record, case, reader)
         return
@@ -53,8 +55,9 @@ def _mount(record: Record, case: CaseOpened, reader: str, seat: Seat, again: int
         if message.get("what") == "earlier":
             reading.look_back(True)
         elif message.get("what") == "corrected":
+            # Not drawn here: what a fragment's callback draws replaces the top of the whole page.
             text = words.CORRECTED.format(number=int(message["number"]))
-            widgets.mention(text, ":material/edit:")
+            widgets.choose(_CORRECTED, text)
             reading.correct(None)
         elif message.get("what") == "left":
             reading.correct(None)

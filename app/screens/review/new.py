@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.review import words
-from app.screens.shared.parts import button, choice, empty, show_problem
+from app.screens.shared.parts import attempt, button, choice, empty, show_problem
 from app.state import address, identity, widgets
 from core.bundle import same_model
 from core.errors import NodelensError, ReviewError
@@ -23,6 +23,7 @@ from core.review import (
     ReadingMode,
     Record,
     ReviewStore,
+    Worklist,
     WorklistPlan,
     build_worklist,
     candidates_of,
@@ -77,12 +78,10 @@ def new_case(
     with called:
         key = f"new-name-{mode}-{source.name}"
         name = st.text_input("Name of the case", value=source.name, max_chars=120, key=key)
-    try:
-        plan, candidates = _plan_of(jobs, source, mode)
-        made = build_worklist(candidates, plan, threshold=source.threshold)
-    except NodelensError as error:
-        show_problem(error)
+    planned = attempt(_planned, jobs, source, mode)
+    if planned is None:
         return
+    plan, made = planned
     label = f"Start reading {len(made.tasks):,}"
     start = button(label, "start-case", "play_arrow", type="primary")
     once = len(made.patches)
@@ -206,10 +205,10 @@ def _keep_patches(jobs: JobStore, job: Job, case: CaseOpened, kept: PatchFolder)
         kept.keep(source.read_bytes(places[patch.sha256]), sha256=patch.sha256)
 
 
-def _plan_of(
+def _planned(
     jobs: JobStore, source: PatchesOfCase, mode: ReadingMode
-) -> tuple[WorklistPlan, Sequence[Candidate]]:
-    """Draw what can be set about a worklist; return it, and the patches with what it sorts by.
+) -> tuple[WorklistPlan, Worklist]:
+    """Draw what can be set about a worklist; return it, and what comes of it.
 
     Raises:
         NodelensError: What the order goes by cannot be measured.
@@ -248,7 +247,8 @@ def _plan_of(
         repeat_share=repeat_share,
         seed=_seed(),
     )
-    return plan, _ranked(jobs, source, order)
+    ranked = _ranked(jobs, source, order)
+    return plan, build_worklist(ranked, plan, threshold=source.threshold)
 
 
 def _seed() -> int:

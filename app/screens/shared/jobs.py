@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import resources
 from app.screens.shared import words
-from app.screens.shared.parts import badge, button, page_title, show_problem
+from app.screens.shared.parts import attempt, badge, button, page_title, show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError
 from core.jobs import InputReport, Job, JobFolder, JobProgress, JobStore, Look
@@ -184,10 +184,8 @@ def looked_at(
         job: The job.
         way_out: Draws what to do below the reason why nothing can be known.
     """
-    try:
-        look = store.look(job, partial(resources.source, store, job))
-    except NodelensError as error:
-        show_problem(error)
+    look = attempt(store.look, job, partial(resources.source, store, job))
+    if look is None:
         way_out()
         return None
     if look.report is None:

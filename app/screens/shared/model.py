@@ -4,10 +4,9 @@ import streamlit as st
 
 from app import resources
 from app.screens.shared import words
-from app.screens.shared.parts import plain, show_problem
+from app.screens.shared.parts import attempt, plain
 from app.state import widgets
 from core.bundle import Card
-from core.errors import NodelensError
 from core.local import LocalDecision
 from core.scoring import Classifier
 from core.settings import Settings
@@ -15,21 +14,18 @@ from core.settings import Settings
 
 def settings_or_stop() -> Settings:
     """Return what the operator decided, or say what is wrong with it and end the page."""
-    try:
-        return resources.settings()
-    except NodelensError as error:
-        show_problem(error)
+    settings = attempt(resources.settings)
+    if settings is None:
         st.stop()
+    return settings
 
 
 def classifier_or_problem(settings: Settings) -> Classifier | None:
     """Return the current model, or say why nothing can be scored."""
-    try:
-        return resources.classifier(settings)
-    except NodelensError as error:
-        show_problem(error)
+    classifier = attempt(resources.classifier, settings)
+    if classifier is None:
         st.info(words.NO_MODEL, icon=":material/info:")
-        return None
+    return classifier
 
 
 def decision_text(decision: LocalDecision) -> str:

@@ -211,6 +211,15 @@ def show_problem(error: NodelensError) -> None:
     st.error(plain(str(error)), icon=":material/error:")
 
 
+def attempt(call: Callable[..., T], *args: object) -> T | None:
+    """Return what a call returns; None where it cannot, once its problem is drawn."""
+    try:
+        return call(*args)
+    except NodelensError as error:
+        show_problem(error)
+        return None
+
+
 def plain(text: str) -> str:
     """Return Markdown that shows the text as it is, whatever names it quotes."""
     return "".join(f"\\{char}" if char in "\\`*_{}[]<>()#+-.!|$:~" else char for char in text)
@@ -332,8 +341,28 @@ def _tell(bar: DeltaGenerator, share: float) -> None:
     bar.progress(share, text=text)
 
 
-def chart(figure: go.Figure, key: str, alt: str, **more: Any) -> None:  # noqa: ANN401 - likewise
-    """Draw a figure as `app.charts` dressed it."""
+def chart(
+    figure: go.Figure,
+    key: str,
+    alt: str,
+    clicked: Callable[[list[Any]], None] | None = None,
+    **more: Any,  # noqa: ANN401 - what Streamlit's chart takes besides
+) -> None:
+    """Draw a figure as `app.charts` dressed it.
+
+    Args:
+        figure: The figure.
+        key: Of the chart.
+        alt: What it shows, read out.
+        clicked: Takes the customdata of the points that are selected; none where that is undone.
+        more: The mode of selection and the like.
+    """
+    if clicked is not None:
+
+        def select() -> None:
+            clicked([point["customdata"] for point in widgets.points(key)])
+
+        more = {"on_select": select, "selection_mode": "points"} | more
     config = {"displayModeBar": False}
     st.plotly_chart(figure, theme=None, key=key, alt=alt, **({"config": config} | more))
 

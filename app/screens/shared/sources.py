@@ -13,7 +13,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from app import resources
 from app.screens.shared import words
 from app.screens.shared.columns import Called, chosen_columns
-from app.screens.shared.parts import button, plain, show_problem
+from app.screens.shared.parts import attempt, button, plain, show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError, SourceError
 from core.jobs import Job, JobFolder
@@ -192,13 +192,10 @@ def _server_path(store: JobFolder, settings: Settings, take: TakeJob) -> None:
 
 def take_new(add: Callable[[], Job], take: TakeJob) -> None:
     """Take a job that is made of what someone brought, or say why none can be."""
-    try:
-        job = add()
-    except NodelensError as error:
-        show_problem(error)
-        return
-    take(job)
-    st.rerun()
+    job = attempt(add)
+    if job is not None:
+        take(job)
+        st.rerun()
 
 
 def path_on_server(settings: Settings, caption: str, button: str, *, key: str) -> str | None:

@@ -9,11 +9,10 @@ from typing import Final
 import streamlit as st
 
 from app import resources
-from app.screens.shared.parts import button, download, facts
+from app.screens.shared.parts import attempt, button, download, facts
 from app.screens.shared.ways import to_review
 from app.screens.slides import words
 from app.state import identity
-from core.errors import NodelensError
 from core.jobs import Job
 from core.patches import ImageU8
 from core.scoring import Classifier
@@ -84,10 +83,7 @@ def _review(store: SlideStore, job: Job, classifier: Classifier | None) -> None:
         )
         st.caption(words.REVIEW_NOTE)
         if button("Open a review", "open-review", type="primary") and classifier is not None:
-            try:
-                _to_review(store, job, classifier, str(which), int(count))
-            except NodelensError as error:
-                st.error(str(error))
+            attempt(_to_review, store, job, classifier, str(which), int(count))
 
 
 def _to_review(store: SlideStore, job: Job, classifier: Classifier, which: str, count: int) -> None:

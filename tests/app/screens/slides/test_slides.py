@@ -64,15 +64,15 @@ def test_tissue_is_shown_and_adjusted_before_the_start(
     kept.look(job)
     kept.wait(job, 60)
     page = open_page("slides", query={"slide": job.id})
-    page.slider(key=f"tissue-share-{job.id}").set_value(50).run()
-    page.slider(key=f"tissue-density-{job.id}").set_value(0.2).run()
+    page.slider(key=f"tissue-least_share-{job.id}").set_value(50).run()
+    page.slider(key=f"tissue-least_optical_density-{job.id}").set_value(0.2).run()
     assert not page.exception
     rule = kept.choices(job).rule
     assert (rule.least_share, rule.least_optical_density) == (0.5, 0.2)
-    page.slider(key=f"tissue-density-{job.id}").set_value(0.4).run()
+    page.slider(key=f"tissue-least_optical_density-{job.id}").set_value(0.4).run()
     assert [one.value for one in page.warning] == [words.NO_TISSUE]
     assert not [one for one in page.button if one.key == "start"]
-    page.slider(key=f"tissue-density-{job.id}").set_value(0.2).run()
+    page.slider(key=f"tissue-least_optical_density-{job.id}").set_value(0.2).run()
     page.button(key="start").click().run()
     assert not page.exception
 
