@@ -82,15 +82,10 @@ class Upload:
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a request asks to be scored.
+    """What a request asks to be scored: files that came with it, or a path on the server.
 
-    Attributes:
-        kind: Patches or regions.
-        uploads: Files that came with it.
-        path: Or a source on the server.
-        name: What to call the job, "" for the source's name.
-        um_per_px: Of a slide, where its file does not say it.
-        key: Of the request, None if it may make a second job when it is sent again.
+    The name is "" for the source's own, the spacing for a slide whose file does not say it, the key
+    None if a second job may be made when the request is sent again.
     """
 
     kind: Kind

@@ -14,20 +14,10 @@ from core.scoring import Outcome
 
 @dataclass(frozen=True)
 class Colours:
-    """Colours on one background.
+    """Colours on one background: of calls, lines and text (ink), grid (faint), other text (muted).
 
-    Attributes:
-        tumour: Called tumour.
-        no_tumour: Called no tumour.
-        grey_zone: No call.
-        ink: Lines and text.
-        faint: Grid.
-        accent: A curve that is no call.
-        muted: Secondary text.
-        tumour_text: Words in the colour of tumour, dark or light enough to be read.
-        no_tumour_text: Likewise of no tumour.
-        paper: The background.
-        on_accent: Words on the accent.
+    The accent is for curves that are no call; the texts of the calls are dark or light enough to be
+    read as words.
     """
 
     tumour: str

@@ -40,11 +40,7 @@ class Addresses(Generic[T]):
     """What can be asked for, by its token; the longest unused go."""
 
     def __init__(self, prefix: str) -> None:
-        """Begin with none.
-
-        Args:
-            prefix: Of the path, such as "/tiles/".
-        """
+        """Begin with none, below a prefix such as "/tiles/"."""
         self._prefix = prefix
         self._told: OrderedDict[str, T] = OrderedDict()
 

@@ -72,13 +72,9 @@ def rows(store: JobStore, job: Job) -> tuple[ScoreRow, ...]:
 
 
 def from_rows(store: JobStore, job: Job, make: Callable[..., T], *more: Hashable) -> T:
-    """Return what a function makes of the rows that a job has by now, made once.
+    """Return what a function makes of the rows that a job has by now, and of the rest, made once.
 
-    Args:
-        store: Of the job.
-        job: The job.
-        make: Takes the rows and the rest; known by its name, so no closure.
-        more: The rest.
+    The function is known by its name, so no closure.
     """
     return cast("T", _from_rows(store, job, make, more))
 

@@ -22,13 +22,7 @@ class Cached(Generic[P, T]):
     def __init__(
         self, function: Callable[P, T], key: Callable[P, Hashable], cache: Callable[..., Any]
     ) -> None:
-        """Keep what a function returns.
-
-        Args:
-            function: Makes the result.
-            key: What decides it, of the same arguments.
-            cache: Streamlit's decorator.
-        """
+        """Keep what a function returns; the key says what decides it, of the same arguments."""
 
         def held(key: Hashable, _call: tuple[tuple[Any, ...], dict[str, Any]]) -> T:
             return function(*_call[0], **_call[1])

@@ -48,10 +48,8 @@ def correct(position: int | None) -> None:
 class Display:
     """A patch, or a page of them, as it appeared for a verdict.
 
-    Attributes:
-        what: Which, as given.
-        action: The token under which its verdict is recorded, once.
-        since_s: When it appeared, by a clock that only counts.
+    Its action is the token under which the verdict is recorded, once; `since_s` is of a clock that
+    only counts.
     """
 
     what: Hashable

@@ -79,12 +79,7 @@ def release(files: Iterable[UploadedFile]) -> None:
 
 @dataclass(frozen=True)
 class KeptFile:
-    """An uploaded file, held in memory for this visit.
-
-    Attributes:
-        name: From someone's disk; hostile text.
-        data: Its bytes.
-    """
+    """An uploaded file, held in memory for this visit; its name is hostile text."""
 
     name: str
     data: bytes
@@ -141,11 +136,9 @@ def is_dark() -> bool:
 
 
 def local_time(at: datetime | str, *, seconds: bool = False) -> str:
-    """Return a moment in the browser's time zone; in UTC, and so named, where it is not known.
+    """Return a moment, or ISO 8601's text of one, in the browser's time zone.
 
-    Args:
-        at: As such, or as ISO 8601 has it.
-        seconds: Whether to the second.
+    Where that is not known, in UTC, and so named.
     """
     moment = datetime.fromisoformat(at) if isinstance(at, str) else at
     try:

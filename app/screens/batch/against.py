@@ -39,9 +39,7 @@ _NAMES: Final = {
 def against_labels(batch: BatchRows, positions: Sequence[int]) -> list[int]:
     """Draw the batch against its labels and return the positions of what was called wrong.
 
-    Args:
-        batch: The batch.
-        positions: Those that the filters leave; without labels they stay the list.
+    Without labels, those that the filters leave stay the list.
     """
     store, job = batch.store, batch.job
     check = resources.label_check(store, job)

@@ -32,10 +32,7 @@ _LARGE: Final = "batch-large"
 def patch_detail(batch: BatchRows, positions: Sequence[int], *, done: bool) -> int | None:
     """Draw the patch that is looked at, or the first of the list, and return its position.
 
-    Args:
-        batch: The batch.
-        positions: The list.
-        done: Whether the batch is finished, so that maps ahead take nothing from its scoring.
+    Maps ahead are made once the batch is done, so that they take nothing from its scoring.
     """
     position = address.row()
     if position is None or position >= len(batch.rows):

@@ -37,11 +37,7 @@ def before_start(
 ) -> None:
     """Draw what the input contains, and the start; the drawn samples start by themselves.
 
-    Args:
-        store: Holds the batch.
-        job: The batch.
-        opened: Opens the model, which may take its time, or says why it cannot.
-        delete: Deletes the batch.
+    `opened` opens the model, which may take its time, or says why it cannot.
     """
     if job.is_drawn and store.is_writable and (classifier := opened()) is not None:
         store.start(job, classifier)

@@ -87,9 +87,7 @@ def way_in_words(explainer: Explainer) -> str:
 def key(name: str, collection: PatchCollection) -> str:
     """Return what a setting of a collection's list is kept under.
 
-    Args:
-        name: "order", "filter", "at" (the patch that is looked at), "view" or "page".
-        collection: Whose list.
+    It is "order", "filter", "at" (the patch that is looked at), "view" or "page".
     """
     return f"explain-{name}-{collection.key}"
 
@@ -150,12 +148,7 @@ def filter_names(filters: Sequence[str]) -> str:
 
 
 def clear_filters(collection: PatchCollection, place: str) -> None:
-    """Draw a button that shows the whole list again.
-
-    Args:
-        collection: Whose list.
-        place: Where the button is, for it may be on the page twice.
-    """
+    """Draw a button that shows the whole list again; it may be on the page in two places."""
     clear = partial(widgets.choose, key("filter", collection), [])
     button("Clear filters", f"explain-clear-{place}", "filter_alt_off", clear)
 

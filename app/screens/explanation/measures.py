@@ -42,14 +42,9 @@ _DISAGREEING: Final = 0.25
 
 @dataclass(frozen=True)
 class MeasureLine:
-    """A measure for a reader.
+    """A measure for a reader: this patch's number or word, and what to compare it with.
 
-    Attributes:
-        name: What it is.
-        value: The number or word for this patch.
-        expected: What to compare it with.
-        note: What it means, or when not to trust it.
-        alert: Whether it deserves a mark.
+    The note says what it means, or when not to trust it; an alert deserves a mark.
     """
 
     name: str
@@ -195,9 +190,7 @@ _STRIP_STYLE: Final = OverlayStyle(zoom=2)
 def draw_measures(lines: Sequence[MeasureLine], title: str) -> None:
     """Draw measures as a table: what it is, this patch, what to expect.
 
-    Args:
-        lines: The measures.
-        title: What they are of; read out, not drawn.
+    The title is read out, not drawn.
     """
     rows = "".join(
         f'<tr class="{"nl-alert" if one.alert else ""}"><th scope="row">{escape(one.name)}</th>'

@@ -84,11 +84,7 @@ def by_the_card(
 ) -> "ByTheCard":
     """Draw what is known before the model is open.
 
-    Args:
-        settings: Where the model is.
-        card: What the model says of itself.
-        point: The operating point in force.
-        whole: Takes all of it as one element, so that it can be taken back.
+    It goes into `whole` as one element, so that it can be taken back.
     """
     with whole.container():
         latest_decision(settings, card)

@@ -32,11 +32,7 @@ _ROWS_A_PAGE: Final = 50
 def pictures(record: Record, case: CaseOpened, kept: PatchFolder, names: Mapping[str, str]) -> None:
     """Draw the gallery, then the table.
 
-    Args:
-        record: The record.
-        case: The case.
-        kept: Its patches.
-        names: What to call readers who are not to be named.
+    `names` says what to call readers who are not to be named.
     """
     verdicts = current_verdicts(record, case.case)
     through = {

@@ -42,16 +42,9 @@ _USUAL: Final = 200
 
 @dataclass(frozen=True)
 class PatchesOfCase:
-    """Where the patches of a new case come from.
+    """Where the patches of a new case come from, whose scores they carry, and at which threshold.
 
-    Attributes:
-        name: What to call the case.
-        candidates: The patches.
-        model_id: Whose scores they carry.
-        operating_point: Version of the threshold.
-        threshold: The threshold.
-        of: Earlier cases.
-        job: The batch; None where the patches are kept already.
+    Either a batch, or earlier cases, whose patches are kept already.
     """
 
     name: str

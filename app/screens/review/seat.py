@@ -66,18 +66,12 @@ class ReadingStage(StrEnum):
 
 @dataclass(frozen=True)
 class SentVerdict:
-    """A verdict as the browser sends it.
+    """A verdict on the centre, as the browser sends it.
 
     Attributes:
         action: A token of its own; sent twice, it is recorded once.
         position: In the worklist.
-        stage: Which verdict it is.
-        verdict: On the centre.
         seconds: From the patch on the screen to the key.
-        confidence: If stated.
-        tags: Reasons.
-        quality: If stated.
-        comment: Free text.
         map: Whether the map lay over the patch, at any time.
         around: Whether the patch was shown with what lies around it, at any time.
     """
@@ -97,14 +91,13 @@ class SentVerdict:
 
 @dataclass(frozen=True)
 class DeskRequest:
-    """What the browser asks, and says before.
+    """What the browser asks, and the verdicts given before, in their order.
 
     Attributes:
         after: Place after which to read on; -1 from the start.
         map: Whether maps are wanted.
         again: Place of the verdict that is to be corrected.
         undo: Whether to take back the last step.
-        verdicts: In the order in which they were given.
     """
 
     after: Annotated[int, Field(ge=-1)] = -1

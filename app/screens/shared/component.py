@@ -10,13 +10,7 @@ import streamlit as st
 
 @cache
 def component(name: str, script: Path, *, isolate_styles: bool = True) -> Any:  # noqa: ANN401 - Streamlit's
-    """Return an own component, made once.
-
-    Args:
-        name: Of the component.
-        script: Its JavaScript; HTML and CSS lie beside it, where it has any.
-        isolate_styles: Whether the page's styles stay outside.
-    """
+    """Return an own component, made once; HTML and CSS, if it has any, lie beside its script."""
     texts = {
         kind: file.read_text("utf-8")
         for kind in ("html", "css", "js")

@@ -64,17 +64,7 @@ def entry(
     label: str = "Open",
     urgent: bool = False,
 ) -> None:
-    """Draw a line of a list with the button that opens it.
-
-    Args:
-        name: As its owner calls it.
-        about: HTML that follows the name.
-        look_at: Takes the id.
-        ident: The id.
-        key: Of the button.
-        label: On the button.
-        urgent: Whether the button is the one to press.
-    """
+    """Draw a line of a list: name, HTML about it, and the button that opens it by its id."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"nl-{key}"):
         st.html(f'<div class="nl-batch"><b>{escape(name)}</b>{about}</div>')
         button(label, key, "", look_at, ident, type="primary" if urgent else "secondary")
@@ -86,13 +76,9 @@ def job_list(
     look_at: Callable[[str | None], None],
     key: str,
 ) -> None:
-    """Draw batches or audits, newest first; older ones on demand.
+    """Draw batches or audits, which come newest first; older ones on demand.
 
-    Args:
-        jobs: Newest first.
-        status: Gives the name of a job's state, and a note on it.
-        look_at: Takes the id of the one that is opened.
-        key: Of the buttons.
+    `status` gives the name of a job's state, and a note on it.
     """
     shown = jobs
     if len(jobs) > _LISTED and not st.toggle(f"Show all {len(jobs)}", key=f"all-{key}"):
@@ -123,10 +109,8 @@ def job_line(progress: JobProgress, text: str, stop: Callable[[], None]) -> None
 def so_far(progress: JobProgress, what: str, about: str = "") -> str:
     """Return how far a job is, how fast, and how long the rest takes, as far as that is known.
 
-    Args:
-        progress: Of the job.
-        what: It counts, such as "patches".
-        about: What stands before a total that may still change, such as "about ".
+    It counts `what`, such as "patches"; `about`, such as "about ", stands before a total that may
+    still change.
     """
     if not progress.total:
         return "Opening the source …"
@@ -148,13 +132,8 @@ def stopped(
 ) -> DeltaGenerator:
     """Draw why a job has stopped and how it goes on; return where other ways on may stand.
 
-    Args:
-        error: What broke it; "" if somebody stopped it.
-        text: What is said then.
-        go_on: Goes on; None if nothing can.
-        writable: Whether this process may change the job.
-        label: On the button.
-        key: Of the button.
+    Without an error, somebody stopped it, and the text says what then; `go_on` is None if nothing
+    can, and this process may not change a job that is not writable.
     """
     if error:
         show_problem(NodelensError(error))
@@ -179,10 +158,7 @@ def looked_at(
 ) -> InputReport | None:
     """Return what the input contains; while that is not known, draw how far the look at it is.
 
-    Args:
-        store: Holds the job.
-        job: The job.
-        way_out: Draws what to do below the reason why nothing can be known.
+    `way_out` draws what to do below the reason why nothing can be known.
     """
     look = attempt(store.look, job, partial(resources.source, store, job))
     if look is None:

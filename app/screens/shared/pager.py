@@ -11,15 +11,7 @@ from app.state import widgets
 
 @dataclass(frozen=True)
 class Page:
-    """Part of a list.
-
-    Attributes:
-        key: Of the widget that turns the pages.
-        number: From 1.
-        pages: How many there are; at least 1.
-        length: Of the list.
-        part: Which entries are on the page.
-    """
+    """Part of a list: its number from 1, how many pages there are, at least 1, and its entries."""
 
     key: str
     number: int
@@ -37,12 +29,7 @@ def page_of(length: int, size: int, *, key: str) -> Page:
 
 
 def pager(page: Page, what: str = "") -> None:
-    """Draw which entries are shown and, where there are more, the way to them.
-
-    Args:
-        page: What is shown.
-        what: What the entries are; "" goes without saying.
-    """
+    """Draw which entries are shown, and of what; where there are more, the way to them."""
     line = f"{page.part.start + 1:,} to {page.part.stop:,} of {page.length:,} {what}"
     if page.pages > 1:
         line = f"{line.rstrip()} · page {page.number} of {page.pages}"
@@ -54,13 +41,7 @@ def pager(page: Page, what: str = "") -> None:
 def step_buttons(
     positions: Sequence[int], position: int, look_at: Callable[[int | None], None], key: str = ""
 ) -> tuple[int, int | None, int | None]:
-    """Draw the ways to the entries before and after one.
-
-    Args:
-        positions: The list.
-        position: What is looked at; it may be none of them.
-        look_at: Takes another one.
-        key: What the keys of the buttons begin with.
+    """Draw the ways to the entries before and after one that may be none of the list.
 
     Returns:
         The place in the list, -1 for none, and the entries before and after, None where it ends.

@@ -73,15 +73,9 @@ def button(
     *args: object,
     **more: Any,  # noqa: ANN401 - what Streamlit's button takes besides
 ) -> bool:
-    """Draw a button and return whether it was pressed.
+    """Draw a button, perhaps with a Material symbol, and return whether it was pressed.
 
-    Args:
-        label: On the button.
-        key: Of the button.
-        icon: A Material symbol; "" for none.
-        on_click: Called before the page is drawn again, with
-        args: these.
-        more: Help, shortcut and the like.
+    `on_click` is called with `args` before the page is drawn again.
     """
     symbol = f":material/{icon}:" if icon else None
     return st.button(label, key=key, icon=symbol, on_click=on_click, args=args, **more)
@@ -95,11 +89,7 @@ def choice(
 ) -> T:
     """Draw a choice of one among few, all in sight, and return it.
 
-    Args:
-        label: Of the choice.
-        options: A mapping says what each is called.
-        key: Of the choice.
-        more: Default, help and the like.
+    A mapping of options says what each is called.
     """
     names = options if isinstance(options, Mapping) else {}
     chosen: T = st.segmented_control(
@@ -306,12 +296,7 @@ MakePdf = Callable[[Callable[[float], None]], bytes]
 def pdf_button(label: str, name: str, make: MakePdf, key: str, *, help: str = "") -> None:
     """Draw the button that makes a PDF, with a bar meanwhile; once it is made, that to save it.
 
-    Args:
-        label: On the first button.
-        name: Of the file.
-        make: Makes it.
-        key: Names what it is made of, so that another state of that is made anew.
-        help: What is in it.
+    The key names what it is made of, so that another state of that is made anew.
     """
     made = f"{key}-made"
     place = st.empty()
@@ -348,14 +333,9 @@ def chart(
     clicked: Callable[[list[Any]], None] | None = None,
     **more: Any,  # noqa: ANN401 - what Streamlit's chart takes besides
 ) -> None:
-    """Draw a figure as `app.charts` dressed it.
+    """Draw a figure as `app.charts` dressed it; `alt` is read out.
 
-    Args:
-        figure: The figure.
-        key: Of the chart.
-        alt: What it shows, read out.
-        clicked: Takes the customdata of the points that are selected; none where that is undone.
-        more: The mode of selection and the like.
+    `clicked` takes the customdata of the points that are selected, none where that is undone.
     """
     if clicked is not None:
 

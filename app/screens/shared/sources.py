@@ -26,11 +26,9 @@ _BROKEN: Final = "The folder was not uploaded completely. Choose it again, or pu
 
 @dataclass
 class ChosenFile:
-    """A file that was chosen in the browser.
+    """A file that was chosen in the browser: what of it was not read yet.
 
-    Attributes:
-        name: With its folders, from someone's disk; hostile text.
-        data: What of it was not read yet.
+    Its name has its folders before it and is hostile text, from someone's disk.
     """
 
     name: str
@@ -107,12 +105,9 @@ def samples_button(store: JobFolder, take: TakeJob = look_at, key: str = "try-sa
 
 
 def new_batch(store: JobFolder, settings: Settings, take: TakeJob = look_at) -> None:
-    """Draw the ways to bring patches; whichever is used makes a job.
+    """Draw the ways to bring patches; whichever is used makes a job, which is looked at as a batch.
 
-    Args:
-        store: Takes the patches.
-        settings: Limits of uploads, and the folders on the server.
-        take: Takes the job; looks at it as a batch unless told otherwise.
+    `take`, where it is given, takes the job instead.
     """
     on_server = ["On the server"] * bool(settings.server_roots)
     folder, files, *server, samples = st.tabs(
@@ -214,10 +209,8 @@ def labels_field(
 ) -> None:
     """Draw the field for a CSV of labels; kept at once, or when its columns have been chosen.
 
-    Args:
-        name: Of the widgets.
-        keep: Takes the file's name, its bytes and what its columns are to be called.
-        about_patches: Columns of which one is needed.
+    `keep` takes the file's name, its bytes and what its columns are to be called; of the columns
+    about patches, one is needed.
     """
     file = st.file_uploader(words.ADD_LABELS, key=widgets.fresh_key(name))
     if file is None:

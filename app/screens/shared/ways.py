@@ -52,9 +52,7 @@ def start_review() -> None:
 def to_review(positions: Sequence[int], job: str | None = None) -> None:
     """Go to a new review of a batch, of some of its patches only unless there are none.
 
-    Args:
-        positions: Rows of the batch.
-        job: Id of the batch; None is the one that is looked at.
+    The batch is the one that is looked at, unless a job's id is given.
     """
     if job is not None:
         address.job.look_at(job)

@@ -46,11 +46,7 @@ def chosen_cell(cells: Cells) -> tuple[int, int] | None:
 def viewer(store: SlideStore, job: Job, *, threshold: float, scored: bool) -> None:
     """Draw a slide with its cells; a click looks at one.
 
-    Args:
-        store: Of the slide.
-        job: The slide.
-        threshold: Where the threshold stands at first.
-        scored: Whether there are scores; else what would be scored is shown.
+    The threshold is where it stands at first; without scores, what would be scored is shown.
     """
     key = f"viewer-{job.id}"
 
