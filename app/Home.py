@@ -16,6 +16,17 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 HERE = Path(__file__).parent
 VIEWS = HERE / "views"
+PAGES = (
+    ("overview", "Overview", "home"),
+    ("batch", "Batch scoring", "grid_view"),
+    ("slides", "Slides", "biotech"),
+    ("explanation", "Explanation", "layers"),
+    ("threshold", "Threshold", "tune"),
+    ("review", "Review", "rate_review"),
+    ("review_results", "Review results", "fact_check"),
+    ("here", "Does it work here?", "science"),
+    ("audit", "Data set", "dataset"),
+)
 ABOUT = (
     "**NodeLens** scores 96 × 96 px H&E patches of lymph nodes for tumour in the centre 32 × 32. "
     "Research software, not a medical device: nothing it shows is a diagnosis."
@@ -36,23 +47,12 @@ if __name__ == "__main__":
     page = st.navigation(
         [
             st.Page(
-                VIEWS / "overview.py",
-                title="Overview",
-                icon=":material/home:",
-                default=True,
-            ),
-            st.Page(VIEWS / "batch.py", title="Batch scoring", icon=":material/grid_view:"),
-            st.Page(VIEWS / "slides.py", title="Slides", icon=":material/biotech:"),
-            st.Page(VIEWS / "explanation.py", title="Explanation", icon=":material/layers:"),
-            st.Page(VIEWS / "threshold.py", title="Threshold", icon=":material/tune:"),
-            st.Page(VIEWS / "review.py", title="Review", icon=":material/rate_review:"),
-            st.Page(
-                VIEWS / "review_results.py",
-                title="Review results",
-                icon=":material/fact_check:",
-            ),
-            st.Page(VIEWS / "here.py", title="Does it work here?", icon=":material/science:"),
-            st.Page(VIEWS / "audit.py", title="Data set", icon=":material/dataset:"),
+                VIEWS / f"{name}.py",
+                title=title,
+                icon=f":material/{icon}:",
+                default=name == "overview",
+            )
+            for name, title, icon in PAGES
         ],
         position="top",
     )

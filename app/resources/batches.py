@@ -173,10 +173,8 @@ def forget_jobs() -> None:
     """Forget everything kept of any job, pictures included, because one is being removed."""
     for kept in (source, rows, _progress_on_disk, _from_rows, thumbnails, _thumbnail, patch_uri):
         kept.clear()
-    label_check.clear()
-    local_findings.clear()
-    seen_patches.clear()
-    scored_batch.clear()
+    for of_rows_too in (label_check, local_findings, seen_patches, scored_batch):
+        of_rows_too.clear()
     if _EXPLANATIONS in sys.modules:  # else nothing of it is kept, and PyTorch is not loaded
         from app.resources.explanations import forget_explanations  # noqa: PLC0415
 

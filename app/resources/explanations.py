@@ -64,18 +64,14 @@ def scored_here(classifier: Classifier, collection: PatchCollection) -> PatchCol
     )
 
 
-def _of_explainer(
-    classifier: Classifier,
-    method: Method | None = None,
-    layer: str | None = None,
-    collection: PatchCollection | None = None,
-) -> Hashable:
-    donors = _donors_of(method, collection)
-    key = "" if donors is None or collection is None else collection.key
-    return model_key(classifier), method, layer, key
-
-
-@cached_by(_of_explainer, entries=12)
+@cached_by(
+    lambda classifier, method=None, layer=None, collection=None: (
+        (model_key(classifier), method, layer)
+        if _donors_of(method, collection) is None
+        else (model_key(classifier), method, layer, collection.key)
+    ),
+    entries=12,
+)
 def explainer(
     classifier: Classifier,
     method: Method | None = None,

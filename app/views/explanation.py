@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.explanation import choice, words
-from app.screens.explanation.choice import GALLERY, MEASURED_SCALE, ONE_PATCH, OWN_SCALE, Scale
+from app.screens.explanation.choice import GALLERY, ONE_PATCH, Look
 from app.screens.explanation.gallery import explain_all, gallery
 from app.screens.explanation.patch import patch_explained
 from app.screens.shared import model, parts
@@ -16,6 +16,7 @@ from app.screens.shared.ways import BATCH, REVIEW, THRESHOLD, ways_on
 from app.state import address
 from core.bundle import same_model
 from core.explanation import Explainer, Method
+from core.explanation.cam import MEASURED_SCALE_LOGIT
 from core.explanation.explained import PatchCollection
 from core.explanation.listing import ORDERS, listed
 from core.scoring import Classifier
@@ -73,14 +74,14 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
         # replacement always do.
         if not (as_scored or measured):
             explain_all(known)
-        scale = OWN_SCALE
+        look = Look(style)
         if shared and measured:
-            scale = MEASURED_SCALE
+            look = Look(style, MEASURED_SCALE_LOGIT, words.MEASURED_SCALE)
         elif shared and len(collection.positions) > 1:
-            scale = Scale(known.scale(collection.positions), words.COMMON_SCALE)
+            look = Look(style, known.scale(collection.positions), words.COMMON_SCALE)
         if view == GALLERY:
             keep_in_url("explanation", choice.in_url(collection, chosen))
-            gallery(known, style, scale)
+            gallery(known, look)
             return
         positions: Sequence[int] = collection.positions
         if not as_scored:
@@ -88,7 +89,7 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
         with steps:
             position, following = choice.walk(collection, positions, filters, order.name)
         keep_in_url("explanation", choice.in_url(collection, chosen))
-        patch_explained(known, position, style, scale)
+        patch_explained(known, position, look)
     if following is not None:
         known.prepare([following], known.tests())  # meanwhile
 

@@ -111,27 +111,19 @@ def _hear(job: Job, does: Mapping[str, Callable[[Any], None]]) -> None:
 
 
 def _columns(rows: Sequence[ScoreRow], tta: str, rests_on: bool) -> list[str]:
-    there = {
-        "Spread": tta != TestTimeAugmentation.NONE,
+    shown = {
+        "Patch": True,
+        "Score": True,
+        "Call": True,
         "Rests on": rests_on,
         "Label": any(row.label is not None for row in rows),
+        "Spread": tta != TestTimeAugmentation.NONE,
+        "File": True,
         "Slide": any(row.slide for row in rows),
         "Folder": len({row.path.rpartition("/")[0] for row in rows}) > 1,
         "Remark": any(row.reason or row.note for row in rows),
     }
-    names = (
-        "Patch",
-        "Score",
-        "Call",
-        "Rests on",
-        "Label",
-        "Spread",
-        "File",
-        "Slide",
-        "Folder",
-        "Remark",
-    )
-    return [name for name in names if there.get(name, True)]
+    return [name for name, there in shown.items() if there]
 
 
 def _head(name: str, order: Order) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from app.screens.shared.pager import step_buttons
 from app.screens.shared.parts import attempt, button, empty, plain
 from app.state import address, identity, widgets
 from core.explanation import Explainer, Method, OverlayStyle, Target, draw_scale_bar
-from core.explanation.cam import MEASURED_SCALE_LOGIT
 from core.explanation.explained import PatchCollection
 from core.explanation.listing import FILTERS, ORDERS, MeasureOrder
 from core.explanation.words import METHODS
@@ -189,20 +188,18 @@ ZOOM: Final = 4
 
 
 @dataclass(frozen=True)
-class Scale:
-    """What value gets the full colour.
+class Look:
+    """How maps are drawn.
 
     Attributes:
-        value: In the map's unit; None where each map has its own.
-        words: Whose scale it is.
+        style: Of the pictures.
+        scale: What value gets the full colour, in the map's unit; None where each has its own.
+        whose: Whose scale it is, in words.
     """
 
-    value: float | None
-    words: str
-
-
-OWN_SCALE: Final = Scale(None, words.OWN_SCALE)
-MEASURED_SCALE: Final = Scale(MEASURED_SCALE_LOGIT, words.MEASURED_SCALE)
+    style: OverlayStyle
+    scale: float | None = None
+    whose: str = words.OWN_SCALE
 
 
 _TOGGLES: Final = (
@@ -231,14 +228,14 @@ def look_of_maps() -> tuple[OverlayStyle, bool]:
     return OverlayStyle(zoom=ZOOM, opacity=opacity, **on), shared
 
 
-def scale_bar(target: Target, most: str, whose: str, style: OverlayStyle) -> str:
+def scale_bar(target: Target, most: str, look: Look) -> str:
     """Return the colours with what they mean, as HTML."""
-    bar = png_bytes(draw_scale_bar(opacity=style.opacity))
+    bar = png_bytes(draw_scale_bar(opacity=look.style.opacity))
     high = f"for {words.TARGETS[target]}"
     most = f"+{most} " if most else ""
     return (
         f'<div class="nl-scale"><img alt="Colours from nothing to {high}" '
         f'src="data:image/png;base64,{base64.b64encode(bar).decode()}">'
         f"<div><span>0</span><span>{most}{high}</span></div>"
-        f"logits per square · {escape(whose)}</div>"
+        f"logits per square · {escape(look.whose)}</div>"
     )

@@ -12,7 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 from app import resources
 from app.screens.explanation import words
 from app.screens.explanation.choice import (
-    Scale,
+    Look,
     clear_filters,
     filter_names,
     filters_in_use,
@@ -31,7 +31,6 @@ from core.explanation import (
     MapState,
     Measurement,
     Method,
-    OverlayStyle,
     draw_overlay,
     draw_patch_box,
     table_csv,
@@ -59,13 +58,12 @@ class Tiles:
         places: Where the picture and the words of a position are.
     """
 
-    def __init__(self, known: ExplainedPatches, style: OverlayStyle, scale: float | None) -> None:
+    def __init__(self, known: ExplainedPatches, look: Look) -> None:
         """Start with none."""
         self.places: dict[int, DeltaGenerator] = {}
         self._known = known
         self._order = order_in_use(known.collection)
-        self._style = replace(style, zoom=_TILE_ZOOM)
-        self._scale = scale
+        self._style, self._scale = replace(look.style, zoom=_TILE_ZOOM), look.scale
 
     def draw(self, position: int, row: ExplanationRow) -> None:
         """Draw a tile with the button that looks at its patch."""
@@ -171,30 +169,28 @@ def _work(
     return worked
 
 
-def gallery(known: ExplainedPatches, style: OverlayStyle, scale: Scale) -> None:
+def gallery(known: ExplainedPatches, look: Look) -> None:
     """Draw the list's controls, its tiles and its downloads; maps come when they are made."""
     rows = known.listed(known.collection.positions)
     _list_controls(known.collection, rows)
     pressed = _measure_button(known)
     place = st.empty()
-    tiles = _list(known, rows, style, scale)
+    tiles = _list(known, rows, look)
     if pressed:  # last, so that the tiles stay on the page and can be clicked meanwhile
         _test_all(known, place)
     else:
         _make_maps(known, tiles, place)
 
 
-def _list(
-    known: ExplainedPatches, rows: dict[int, ExplanationRow], style: OverlayStyle, scale: Scale
-) -> Tiles:
+def _list(known: ExplainedPatches, rows: dict[int, ExplanationRow], look: Look) -> Tiles:
     collection = known.collection
     positions = listed(rows, filters_in_use(collection), order_in_use(collection))
-    tiles = Tiles(known, style, scale.value)
+    tiles = Tiles(known, look)
     if not positions:
         _no_match(collection, rows)
         return tiles
     page = page_of(len(positions), _TILES, key=key("page", collection))
-    st.html(_legend(known.explainer, scale, style))
+    st.html(_legend(known.explainer, look))
     with st.container(horizontal=True, key="nl-tiles"):
         for position in positions[page.part]:
             tiles.draw(position, rows[position])
@@ -210,11 +206,10 @@ def _list(
     return tiles
 
 
-def _legend(explainer: Explainer, scale: Scale, style: OverlayStyle) -> str:
-    most = "" if scale.value is None else f"{scale.value:.2f}"
-    bar = scale_bar(explainer.target, most, scale.words, style)
+def _legend(explainer: Explainer, look: Look) -> str:
+    bar = scale_bar(explainer.target, "" if look.scale is None else f"{look.scale:.2f}", look)
     point = explainer.classifier.operating_point.threshold
-    turned = f"<li>{words.TURNED}</li>" if scale.value is None else ""
+    turned = f"<li>{words.TURNED}</li>" if look.scale is None else ""
     return (
         f'<div class="nl-legend">{bar}<ul><li>{escape(way_in_words(explainer))}, for '
         f"{words.TARGETS[explainer.target]}.</li>"

@@ -1,7 +1,7 @@
 """One patch explained: beside its map, in words, and with its parts replaced."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from html import escape
 from typing import Final
@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.screens.explanation import words
-from app.screens.explanation.choice import ZOOM, Scale, scale_bar
+from app.screens.explanation.choice import ZOOM, Look, scale_bar
 from app.screens.explanation.measures import (
     centre_strip,
     draw_measures,
@@ -24,7 +24,6 @@ from core.explanation import (
     ExplanationRow,
     MapState,
     Measurement,
-    OverlayStyle,
     draw_overlay,
     draw_patch_box,
     drawn_map,
@@ -42,9 +41,7 @@ from core.wording import call_text, label_text, score_text
 _EXPORT_ZOOM: Final = 8
 
 
-def patch_explained(
-    known: ExplainedPatches, position: int, style: OverlayStyle, scale: Scale
-) -> None:
+def patch_explained(known: ExplainedPatches, position: int, look: Look) -> None:
     """Draw a patch, then its map, then what takes longer: each as soon as it is there."""
     image = known.collection.image(position)
     line = st.empty()
@@ -54,7 +51,7 @@ def patch_explained(
     if image is not None:
         with left:
             _titled("The patch")
-            _picture(draw_patch_box(image, style), style, "patch", "The patch")
+            _picture(draw_patch_box(image, look.style), look, "patch", "The patch")
             st.caption(words.SIZE.format(zoom=ZOOM))
     try:
         if known.missing([position]):
@@ -64,9 +61,8 @@ def patch_explained(
         if image is None or row is None or row.explanation is None:
             _without_score(places, image, row)
             return
-        drawn = Drawing(image, style, scale)
         if known.untested([position]):
-            _map_and_line(places, drawn, row, checked=False)
+            _map_and_line(places, image, look, row, checked=False)
             with places[2].container(), st.spinner(words.CHECKING):
                 known.measure([position], known.tests())
             row = known.row(position) or row
@@ -75,29 +71,14 @@ def patch_explained(
         with places[1].container():
             show_problem(error)
         return
-    _map_and_line(places, drawn, row, checked=True)
+    _map_and_line(places, image, look, row, checked=True)
     with places[2].container():
         st.html(f'<div class="nl-warn">{words.NOT_A_FINDING}</div>')
         with st.expander("Details", key="nl-explain-details"):
             draw_measures([*of_map(row), *of_map_test(row)], "The map")
             centre_strip(known, position, image=image, row=row)
             orientations(image, row)
-        _exports(drawn, row, f"{position:06d}-{known.explainer.method}")
-
-
-@dataclass(frozen=True, eq=False)
-class Drawing:
-    """What a patch is drawn with.
-
-    Attributes:
-        image_rgb_u8: The patch (96, 96, 3).
-        style: How to draw.
-        scale: What value gets the full colour.
-    """
-
-    image_rgb_u8: ImageU8
-    style: OverlayStyle
-    scale: Scale
+        _exports(image, look, row, f"{position:06d}-{known.explainer.method}")
 
 
 def _without_score(
@@ -111,11 +92,16 @@ def _without_score(
 
 
 def _map_and_line(
-    places: Sequence[DeltaGenerator], drawn: Drawing, row: ExplanationRow, *, checked: bool
+    places: Sequence[DeltaGenerator],
+    image: ImageU8,
+    look: Look,
+    row: ExplanationRow,
+    *,
+    checked: bool,
 ) -> None:
     """Draw the map with how far it can be trusted, and the line that says what it amounts to."""
     with places[0].container():
-        _map(drawn, row, "checked" if checked else "first")
+        _map(image, look, row, "checked" if checked else "first")
     places[3].html(f'<p class="nl-plain-line">{escape(plain_line(row))}</p>')
     with places[1].container():
         _head(row)
@@ -127,25 +113,24 @@ def _titled(title: str, badge: str = "") -> None:
     st.html(f'<div class="nl-pictitle"><b>{escape(title)}</b>{badge}</div>')
 
 
-def _map(drawn: Drawing, row: ExplanationRow, stage: str) -> None:
-    explanation, style, scale = row.explanation, drawn.style, drawn.scale
+def _map(image: ImageU8, look: Look, row: ExplanationRow, stage: str) -> None:
+    explanation = row.explanation
     if explanation is None:
         return
     cam = explanation.cam
     mark = badge(str(row.map_state), words.BADGES[row.map_state])
     _titled(f"{METHODS[cam.method]}", mark)
     picture = draw_overlay(
-        drawn.image_rgb_u8, cam, scale=scale.value, style=style, strength=explanation.strength
+        image, cam, scale=look.scale, style=look.style, strength=explanation.strength
     )
-    _picture(picture, style, f"overlay-{stage}", f"The patch under its {METHODS[cam.method]}")
-    if scale.value is None:
+    _picture(picture, look, f"overlay-{stage}", f"The patch under its {METHODS[cam.method]}")
+    if look.scale is None:
         cam = drawn_map(cam)
-    most = scale.value or own_scale(cam)
-    st.html(scale_bar(cam.target, f"{most:.2f}", scale.words, style))
+    st.html(scale_bar(cam.target, f"{look.scale or own_scale(cam):.2f}", look))
 
 
-def _picture(picture: ImageU8, style: OverlayStyle, name: str, alt: str) -> None:
-    kind = "soft" if style.smooth_patch else "sharp"
+def _picture(picture: ImageU8, look: Look, name: str, alt: str) -> None:
+    kind = "soft" if look.style.smooth_patch else "sharp"
     with st.container(key=f"nl-{kind}-{name}"):
         st.image(png_bytes(picture), output_format="PNG", alt=alt)
 
@@ -167,17 +152,12 @@ def _head(row: ExplanationRow) -> None:
     st.html(f'<div class="nl-path">{escape(score.path)}</div>')
 
 
-def _exports(drawn: Drawing, row: ExplanationRow, name: str) -> None:
+def _exports(image: ImageU8, look: Look, row: ExplanationRow, name: str) -> None:
+    def both() -> bytes:
+        style = replace(look.style, zoom=_EXPORT_ZOOM)
+        return png_bytes(explained_picture(image, row, scale=look.scale, style=style))
+
+    measures = partial(table_csv, [row])
     with st.container(horizontal=True):
-        download(
-            "Patch and map as PNG", partial(_pair_png, drawn, row), f"{name}.png", "explain-png"
-        )
-        download(
-            "Measures as CSV", partial(table_csv, [row]), f"{name}-measures.csv", "explain-csv"
-        )
-
-
-def _pair_png(drawn: Drawing, row: ExplanationRow) -> bytes:
-    style = replace(drawn.style, zoom=_EXPORT_ZOOM)
-    picture = explained_picture(drawn.image_rgb_u8, row, scale=drawn.scale.value, style=style)
-    return png_bytes(picture)
+        download("Patch and map as PNG", both, f"{name}.png", "explain-png")
+        download("Measures as CSV", measures, f"{name}-measures.csv", "explain-csv")

@@ -62,11 +62,12 @@ def _mount(record: Record, case: CaseOpened, reader: str, seat: Seat, again: int
         elif message.get("what") == "left":
             reading.correct(None)
 
+    answers = resources.OpenDesk(seat.answer_json, seat.picture, seat.store.held)
     standing = None if again is None else record.state(case.case, reader, again).final
     component("nodelens_desk", _SCRIPT, isolate_styles=False)(
         key=key,
         data={
-            "address": _address(seat),
+            "address": resources.open_desk(f"{seat.case} {seat.reader}", answers),
             "name": f"{case.case} {reader}",
             "again": again,
             "turn": None if standing is None else standing.sequence,
@@ -78,8 +79,3 @@ def _mount(record: Record, case: CaseOpened, reader: str, seat: Seat, again: int
         on_told_change=take_message,
         height="content",
     )
-
-
-def _address(seat: Seat) -> str:
-    answers = resources.OpenDesk(seat.answer_json, seat.picture, seat.store.held)
-    return resources.open_desk(f"{seat.case} {seat.reader}", answers)

@@ -46,13 +46,6 @@ class ChosenFile:
         return block
 
 
-def pack_folders() -> None:
-    """Have the browser send a folder as few packs: Streamlit takes long over many files."""
-    with st.container(key="nl-keep-packs"):
-        script = f"<script>{_SCRIPT.read_text('utf-8')}</script>"
-        st.html(script, unsafe_allow_javascript=True)
-
-
 def chosen_files(uploaded: Iterable[UploadedFile]) -> list[ChosenFile]:
     """Return the files that were chosen, in their order, out of their packs.
 
@@ -117,7 +110,10 @@ def new_batch(store: JobFolder, settings: Settings, take: TakeJob = look_at) -> 
         st.caption(words.KEPT_DAYS.format(days=settings.keep_days))
     with folder:
         st.caption(words.FOLDER)
-        pack_folders()
+        # Has the browser send a folder as few packs: Streamlit takes long over many files.
+        with st.container(key="nl-keep-packs"):
+            script = f"<script>{_SCRIPT.read_text('utf-8')}</script>"
+            st.html(script, unsafe_allow_javascript=True)
         _upload(store, settings, take, name="folder", label="Folder of patches")
     with files:
         mib = settings.max_upload_bytes // 2**20

@@ -29,12 +29,8 @@ def person_of(settings: Settings, name: str) -> Person:
 def person_or_ask(settings: Settings) -> Person | None:
     """Return who is here; without a name, draw the question for it and return None."""
     who = current_person(settings)
-    if who is None:
-        _ask()
-    return who
-
-
-def _ask() -> None:
+    if who is not None:
+        return who
     empty(*words.WHO)
     with st.form("who", border=False):
         given = st.text_input(
@@ -46,6 +42,7 @@ def _ask() -> None:
         st.rerun()
     elif sent:
         st.warning(words.BAD_NAME, icon=":material/badge:")
+    return None
 
 
 def who_line(who: Person) -> None:
