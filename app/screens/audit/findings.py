@@ -63,7 +63,7 @@ def headline_numbers(view: AuditView, inputs: int) -> None:
             f"{_counted(counts[Severity.NOTE], 'note')}",
         ),
     ]
-    stat_strip(stats)
+    stat_strip(*stats)
 
 
 def _counted(count: int, name: str) -> str:

@@ -55,12 +55,10 @@ def pairs_panel(store: AuditStore, job: Job, view: AuditView) -> None:
         return
     crossings = {name: _true(pairs, column) for name, column in _CROSSINGS.items()}
     stat_strip(
-        [
-            Stat("Pairs", f"{len(pairs):,}", "each confirmed pixel by pixel"),
-            Stat("With different labels", f"{int(crossings[_CONFLICT].sum()):,}"),
-            Stat("Across two splits", f"{int(crossings[_SPLITS].sum()):,}"),
-            Stat("Across two slides", f"{int(crossings[_SLIDES].sum()):,}"),
-        ]
+        Stat("Pairs", f"{len(pairs):,}", "each confirmed pixel by pixel"),
+        Stat("With different labels", f"{int(crossings[_CONFLICT].sum()):,}"),
+        Stat("Across two splits", f"{int(crossings[_SPLITS].sum()):,}"),
+        Stat("Across two slides", f"{int(crossings[_SLIDES].sum()):,}"),
     )
     order = _filtered(pairs, crossings, view.job_id)
     if not len(order):

@@ -61,29 +61,26 @@ def _patch(store: AuditStore, job: Job, view: AuditView) -> None:
 
 def _facts(view: AuditView, row: int) -> None:
     patch = view.patches.iloc[row]
-    pairs = [
-        ("ID", str(patch["id"])),
-        ("Label", call_text(str(view.label_words[row]))),
-        ("Slide", str(patch["slide"]) if isinstance(patch["slide"], str) else "unknown"),
-        ("Split", str(patch["split"]) if isinstance(patch["split"], str) else "unknown"),
-        ("File", str(patch["path"])),
-        ("Row", f"{row:,}"),
-    ]
-    for name, label in (("reason", "Unreadable"), ("note", "Note")):
-        if patch[name]:
-            pairs.append((label, str(patch[name])))
-    if flags := view.flags_of[row]:
-        pairs.append(("Quality", flags_text(flags)))
+    known = {
+        "ID": str(patch["id"]),
+        "Label": call_text(str(view.label_words[row])),
+        "Slide": str(patch["slide"]) if isinstance(patch["slide"], str) else "unknown",
+        "Split": str(patch["split"]) if isinstance(patch["split"], str) else "unknown",
+        "File": str(patch["path"]),
+        "Row": f"{row:,}",
+        "Unreadable": str(patch["reason"]),
+        "Note": str(patch["note"]),
+        "Quality": flags_text(view.flags_of[row]),
+    }
     if not patch["fault"]:
         for name in QUALITY:
             value = float(patch[name])
             below = float((view.patches[name] < value).mean())
             text = "not defined" if isnan(value) else f"{value:.3g}"
-            pairs.append(
-                (measure_text(name).capitalize(), f"{text}, above {percent(below, 0)} of patches")
-            )
-    pairs.append(("SHA-256", f"{patch['sha256'][:16]}…" if patch["sha256"] else NOTHING))
-    facts(pairs)
+            above = f"{text}, above {percent(below, 0)} of patches"
+            known[measure_text(name).capitalize()] = above
+    known["SHA-256"] = f"{patch['sha256'][:16]}…" if patch["sha256"] else NOTHING
+    facts({name: text for name, text in known.items() if text})
 
 
 def _related(view: AuditView, source: PatchSource | None, row: int) -> None:

@@ -120,14 +120,14 @@ def _enlarged(
 
 def patch_facts(row: ScoreRow) -> None:
     """Draw what is known of a scored input."""
-    pairs = [("File", row.path)]
+    known: dict[str, str | None] = {"File": row.path}
     if row.status is Status.SCORED and row.prob_tumour is not None:
         side = "above" if row.prob_tumour >= row.threshold else "below"
         distance = abs(row.prob_tumour - row.threshold)
         point = f"{row.threshold:.4f} ({row.operating_point})"
-        pairs.append(("Threshold", f"{point}; the score is {distance:.3f} {side} it"))
+        known["Threshold"] = f"{point}; the score is {distance:.3f} {side} it"
     spread, label = row.d4_sd_logit, row.label
-    known = {
+    known |= {
         "Remark": row.reason,
         "Note": row.note,
         "Orientations": "" if spread is None else f"SD of the logits {spread:.2f}",
@@ -137,7 +137,7 @@ def patch_facts(row: ScoreRow) -> None:
         "Model": row.model_id,
         "SHA-256": f"{row.sha256[:16]}…" if row.sha256 else NOTHING,
     }
-    facts([*pairs, *((name, text) for name, text in known.items() if text)])
+    facts({name: text for name, text in known.items() if text})
 
 
 _WANTED: Final = "batch-map"

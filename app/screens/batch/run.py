@@ -146,12 +146,10 @@ def input_report(report: InputReport) -> None:
         ("With a note", noted, "listed below"),
     )
     stat_strip(
-        [
-            Stat("Files", f"{report.inputs:,}"),
-            Stat("Can be scored", f"{report.readable:,}", f"of {report.looked_at:,} checked"),
-            *(Stat(name, f"{count:,}", note) for name, count, note in exceptions if count),
-            *known,
-        ]
+        Stat("Files", f"{report.inputs:,}"),
+        Stat("Can be scored", f"{report.readable:,}", f"of {report.looked_at:,} checked"),
+        *(Stat(name, f"{count:,}", note) for name, count, note in exceptions if count),
+        *known,
     )
     lines = [_problem(problem, "×", "bad") for problem in report.problems]
     lines += [_line("!", escape(note), "ok") for note in report.notes]

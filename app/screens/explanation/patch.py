@@ -139,15 +139,13 @@ def _head(row: ExplanationRow) -> None:
     score = row.score
     side = "at or above" if (score.prob_tumour or 0) >= score.threshold else "below"
     stat_strip(
-        [
-            Stat("Score", score_text(score.prob_tumour), f"{side} {score.threshold:.4f}"),
-            Stat(
-                "Model's call",
-                call_text(outcome(score)),
-                "" if score.label is None else f"reference: {label_text(score.label)}",
-                TONES[outcome(score)],
-            ),
-        ]
+        Stat("Score", score_text(score.prob_tumour), f"{side} {score.threshold:.4f}"),
+        Stat(
+            "Model's call",
+            call_text(outcome(score)),
+            "" if score.label is None else f"reference: {label_text(score.label)}",
+            TONES[outcome(score)],
+        ),
     )
     st.html(f'<div class="nl-path">{escape(score.path)}</div>')
 

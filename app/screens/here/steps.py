@@ -318,7 +318,7 @@ def _point(snapshot: Snapshot, *, chosen_here: bool) -> None:
     ):
         interval = percent_interval(rate.low, rate.high)
         stats.append(Stat(label, percent(rate.value), f"95 % interval {interval}"))
-    stat_strip(stats)
+    stat_strip(*stats)
     thousand = snapshot.per_thousand
     sentence = words.THOUSAND.format(
         called=thousand.tp + thousand.fp, tp=thousand.tp, missed=thousand.fn

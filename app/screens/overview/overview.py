@@ -113,12 +113,10 @@ class ByTheCard:
         threshold = f"{self.point.threshold:.4f}"
         with self.strip:
             stat_strip(
-                [
-                    Stat("Model", self.card.name, trained),
-                    Stat("Runs on", *runs_on),
-                    Stat("Self-test", *self_test),
-                    Stat("Threshold", threshold, f"{self.point.name}; {words.FROM_HERE}"),
-                ]
+                Stat("Model", self.card.name, trained),
+                Stat("Runs on", *runs_on),
+                Stat("Self-test", *self_test),
+                Stat("Threshold", threshold, f"{self.point.name}; {words.FROM_HERE}"),
             )
 
     def loaded(self, classifier: Classifier) -> None:
@@ -127,35 +125,20 @@ class ByTheCard:
         tested = words.PASSED if test.passed else words.FAILED
         self.facts_of_the_model((engine.device_name or "CPU", words.LOCAL), tested)
         parameters, training = classifier.bundle.parameters, card.training
-        tissue = (
-            []
-            if card.domain is None
-            else [("Unlike the training data", _domain_words(card.domain))]
-        )
         with self.technical.expander(words.TECHNICAL, key="overview-technical"):
-            facts(
-                [
-                    ("Model ID", classifier.model_id),
-                    (
-                        "Network",
-                        f"{card.architecture.name}, {parameters / 1e6:.1f} million parameters",
-                    ),
-                    (
-                        "Self-test",
-                        f"{test.patches} golden patches, largest difference "
-                        f"{test.largest_difference_logit:.2g} logits "
-                        f"(allowed {test.tolerance_logit:.2g})",
-                    ),
-                    ("Computed by", _engine_words(engine)),
-                    (
-                        "Trained on",
-                        f"{training.title}: {training.patches:,} patches, "
-                        f"{training.positives:,} with tumour in the centre",
-                    ),
-                    ("Licence of the weights", card.licence),
-                    *tissue,
-                ]
-            )
+            known = {
+                "Model ID": classifier.model_id,
+                "Network": f"{card.architecture.name}, {parameters / 1e6:.1f} million parameters",
+                "Self-test": f"{test.patches} golden patches, largest difference "
+                f"{test.largest_difference_logit:.2g} logits (allowed {test.tolerance_logit:.2g})",
+                "Computed by": _engine_words(engine),
+                "Trained on": f"{training.title}: {training.patches:,} patches, "
+                f"{training.positives:,} with tumour in the centre",
+                "Licence of the weights": card.licence,
+            }
+            if card.domain is not None:
+                known["Unlike the training data"] = _domain_words(card.domain)
+            facts(known)
 
 
 def _domain_words(domain: TrainingDomain) -> str:
@@ -179,18 +162,16 @@ def how_validated(folder: Path, card: Card, point: OperatingPoint) -> None:
     numbers, curve = st.columns([1.6, 1], gap="large")
     with numbers:
         stat_strip(
-            [
-                *_headline(card, point),
-                Stat("Patches", f"{data.patches:,}", f"of {data.slides:,} slides"),
-                Stat("With tumour", share, words.NOT_CLINICAL),
-            ]
+            *_headline(card, point),
+            Stat("Patches", f"{data.patches:,}", f"of {data.slides:,} slides"),
+            Stat("With tumour", share, words.NOT_CLINICAL),
         )
         facts(
-            [
-                ("Threshold", f"{point.threshold:.4f} ({point.name}): {point.rule}"),
-                ("Chosen on", point.chosen_on),
-                ("Probabilities", f"calibrated on {card.temperature_fitted_on}"),
-            ]
+            {
+                "Threshold": f"{point.threshold:.4f} ({point.name}): {point.rule}",
+                "Chosen on": point.chosen_on,
+                "Probabilities": f"calibrated on {card.temperature_fitted_on}",
+            }
         )
         with st.expander(words.ALL_MEASURES):
             table(

@@ -50,15 +50,13 @@ def case_head(record: Record, case: CaseOpened) -> None:
     given = f"{len(against):,} of {len(verdicts):,} verdicts"
     point = f"threshold {case.threshold:.4f} ({case.operating_point})"
     stat_strip(
-        [
-            Stat(
-                "Verdicts",
-                f"{len(verdicts):,}",
-                f"of {len(case.tasks) * len(readers):,}; {words.MODES[case.mode]}",
-            ),
-            Stat("Readers", str(len(readers))),
-            Stat("Patches against the model", f"{len(set(against)):,}", f"{given}; {point}"),
-        ]
+        Stat(
+            "Verdicts",
+            f"{len(verdicts):,}",
+            f"of {len(case.tasks) * len(readers):,}; {words.MODES[case.mode]}",
+        ),
+        Stat("Readers", str(len(readers))),
+        Stat("Patches against the model", f"{len(set(against)):,}", f"{given}; {point}"),
     )
 
 

@@ -126,7 +126,7 @@ def empty(title: str, text: str = "") -> None:
     st.html(empty_html(title, text))
 
 
-def stat_strip(stats: Iterable[Stat]) -> None:
+def stat_strip(*stats: Stat) -> None:
     """Draw numbers in a row that wraps."""
     cells = "".join(
         f'<div class="nl-stat nl-{stat.tone}"><dt>{escape(stat.label)}</dt>'
@@ -137,8 +137,9 @@ def stat_strip(stats: Iterable[Stat]) -> None:
     st.html(f'<dl class="nl-stats">{cells}</dl>')
 
 
-def facts(pairs: Sequence[tuple[str, str]]) -> None:
+def facts(known: Mapping[str, str]) -> None:
     """Draw names and values, one a line."""
+    pairs = known.items()
     lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs)
     st.html(f'<dl class="nl-facts">{lines}</dl>')
 

@@ -121,7 +121,7 @@ def new_batch(store: JobFolder, settings: Settings, take: TakeJob = look_at) -> 
         _upload(store, settings, take, name="files", label="Images or ZIP")
     for place in server:
         with place:
-            _server_path(store, settings, take)
+            server_path(store, settings, take, words.SERVER, "Open this source")
     with samples:
         st.caption(words.SAMPLES)
         samples_button(store, take)
@@ -169,18 +169,6 @@ def _upload_name(files: Sequence[ChosenFile]) -> str:
     return f"{paths[0].name} and {len(files) - 1:,} more"
 
 
-def _server_path(store: JobFolder, settings: Settings, take: TakeJob) -> None:
-    text = path_on_server(settings, words.SERVER, "Open this source", key="server-path")
-    if text is None:
-        return
-
-    def add() -> Job:
-        path = settings.server_source(text)
-        return store.add_server_path(identity.owner(), path.name, path)
-
-    take_new(add, take)
-
-
 def take_new(add: Callable[[], Job], take: TakeJob) -> None:
     """Take a job that is made of what someone brought, or say why none can be."""
     job = attempt(add)
@@ -189,13 +177,32 @@ def take_new(add: Callable[[], Job], take: TakeJob) -> None:
         st.rerun()
 
 
-def path_on_server(settings: Settings, caption: str, button: str, *, key: str) -> str | None:
-    """Draw the field for a path on the server; return it when its button is pressed."""
+def server_path(
+    jobs: JobFolder,
+    settings: Settings,
+    take: TakeJob,
+    caption: str,
+    button: str,
+    *,
+    no_folder: str = "",
+) -> None:
+    """Draw the field for a path on the server; what is there becomes a job.
+
+    `no_folder` says why it has to be one file, where it has.
+    """
     st.caption(caption.format(roots=", ".join(f"`{root}`" for root in settings.server_roots)))
-    with st.form(key, border=False):
-        text = st.text_input("Path", placeholder=f"{settings.server_roots[0]}/…")
+    with st.form("server-path", border=False):
+        text = st.text_input("Path", placeholder=f"{settings.server_roots[0]}/…").strip()
         pressed = st.form_submit_button(button, icon=":material/folder_open:")
-        return text.strip() or None if pressed else None
+
+    def add() -> Job:
+        path = settings.server_source(text)
+        if no_folder and not path.is_file():
+            raise SourceError(no_folder)
+        return jobs.add_server_path(identity.owner(), path.name, path)
+
+    if pressed and text:
+        take_new(add, take)
 
 
 def labels_field(

@@ -39,22 +39,19 @@ def numbers(store: SlideStore, job: Job) -> None:
     """Draw what was scored with what, and the regions, folded."""
     report = resources.slide_summary(store, job)
     counts, regions, slide = report["cells"], report["regions_of_flagged_cells"], report["slide"]
-    largest = regions["greatest_diameter_mm"]
+    spec, largest = report["spec"], regions["greatest_diameter_mm"]
     diameter = "" if largest is None else f", greatest diameter {number(largest, 2)} mm"
     given = "as given" if slide["spacing_origin"] == "given" else "as the file states"
     with st.expander("Numbers"):
         facts(
-            [
-                ("Cells", f"{counts['tissue']:,} of tissue, {counts['scored']:,} scored"),
-                ("Regions", f"{regions['count']:,}, {regions['area_mm2']:.3f} mm²{diameter}"),
-                ("Scored", report["which_cells"]),
-                ("Pixels", f"{slide['um_per_px']:.4g} µm, {given}"),
-                ("Model", report["spec"]["model_id"]),
-                (
-                    "Threshold",
-                    f"{report['spec']['threshold']:.4f} ({report['spec']['operating_point']})",
-                ),
-            ]
+            {
+                "Cells": f"{counts['tissue']:,} of tissue, {counts['scored']:,} scored",
+                "Regions": f"{regions['count']:,}, {regions['area_mm2']:.3f} mm²{diameter}",
+                "Scored": report["which_cells"],
+                "Pixels": f"{slide['um_per_px']:.4g} µm, {given}",
+                "Model": spec["model_id"],
+                "Threshold": f"{spec['threshold']:.4f} ({spec['operating_point']})",
+            }
         )
         st.caption(words.NO_TUMOUR_SIZE)
 

@@ -10,11 +10,10 @@ from markupsafe import Markup
 from app import resources
 from app.screens.shared.jobs import job_list, marks
 from app.screens.shared.parts import badge, button, empty, head_line, way_back
-from app.screens.shared.sources import path_on_server, take_new
+from app.screens.shared.sources import server_path, take_new
 from app.screens.slides import words
 from app.screens.slides.before import again_button
 from app.state import address, identity, widgets
-from core.errors import SourceError
 from core.jobs import Job
 from core.settings import Settings
 from core.slides.store import SlideStore
@@ -31,7 +30,10 @@ def new_slide(store: SlideStore, settings: Settings) -> None:
         _upload(store, settings)
     for place in server:
         with place:
-            _server_path(store, settings)
+            take, no_folder = _look_at, "This is a folder; name the file of one slide in it."
+            server_path(
+                store.jobs, settings, take, words.SERVER, "Open this slide", no_folder=no_folder
+            )
     with drawn:
         st.caption(words.DRAWN)
         _drawn_button(store, "try-slide")
@@ -44,7 +46,7 @@ def _drawn_button(store: SlideStore, key: str) -> None:
         def show(share: float) -> None:
             bar.progress(share, text=words.DRAWING)
 
-        _open(partial(store.add_drawn, identity.owner(), words.DRAWN_NAME, show))
+        take_new(partial(store.add_drawn, identity.owner(), words.DRAWN_NAME, show), _look_at)
 
 
 def _upload(store: SlideStore, settings: Settings) -> None:
@@ -60,27 +62,13 @@ def _upload(store: SlideStore, settings: Settings) -> None:
     try:
         with st.spinner("Storing the slide …"):
             widgets.renew(_UPLOADER)
-            _open(keep)
+            take_new(keep, _look_at)
     finally:
         widgets.release([file])
 
 
-def _server_path(store: SlideStore, settings: Settings) -> None:
-    text = path_on_server(settings, words.SERVER, "Open this slide", key="slide-path")
-    if text is None:
-        return
-
-    def add() -> Job:
-        path = settings.server_source(text)
-        if not path.is_file():
-            raise SourceError("This is a folder; name the file of one slide in it.")
-        return store.jobs.add_server_path(identity.owner(), path.name, path)
-
-    _open(add)
-
-
-def _open(add: Callable[[], Job]) -> None:
-    take_new(add, lambda job: address.slide.look_at(job.id))
+def _look_at(job: Job) -> None:
+    address.slide.look_at(job.id)
 
 
 def slide_list(store: SlideStore) -> None:

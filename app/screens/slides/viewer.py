@@ -137,17 +137,16 @@ def _line(cells: Cells, at: tuple[int, int]) -> str:
     )
 
 
-def _facts(store: SlideStore, job: Job, cells: Cells, at: tuple[int, int]) -> list[tuple[str, str]]:
+def _facts(store: SlideStore, job: Job, cells: Cells, at: tuple[int, int]) -> dict[str, str]:
     side = store.cell_px(job)
     distance = float(cells.domain_distance[at])
-    pairs = [
-        ("Place", f"x {at[1] * side:,.0f}, y {at[0] * side:,.0f} px of the full resolution"),
-        ("Tissue", percent(float(cells.tissue_share[at]), 0)),
-    ]
+    known = {
+        "Place": f"x {at[1] * side:,.0f}, y {at[0] * side:,.0f} px of the full resolution",
+        "Tissue": percent(float(cells.tissue_share[at]), 0),
+    }
     if math.isfinite(distance):
-        text = f"{number(distance, 2)} (above 1: unlike)"
-        pairs.append(("Distance from the training data", text))
-    return pairs
+        known["Distance from the training data"] = f"{number(distance, 2)} (above 1: unlike)"
+    return known
 
 
 def _map(classifier: Classifier, patch: ImageU8) -> str | None:

@@ -71,7 +71,7 @@ def _dialog(scene: Scene) -> None:
     now, scores = tuning.current(), scene.study.scores
     snapshot = scene.study.at(now.threshold, scene.assumptions, now.lower)
     rule = chosen_by(scene)
-    stat_strip(_summary(snapshot))
+    stat_strip(*_summary(snapshot))
     st.markdown(
         words.LOCK_POINTS.format(
             name=plain(scores.name),
