@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
-from app.screens.batch.scored import BatchRows
+from app.screens.batch.browser import BatchRows
 from app.screens.shared.pager import step_buttons
 from app.screens.shared.parts import TONES, badge, button, facts
 from app.screens.shared.words import CENTRE_ONLY, MAP_HELP

@@ -10,28 +10,9 @@ import streamlit as st
 from app import resources
 from app.charts import threshold as figures
 from app.screens.here import words
+from app.screens.shared import parts
 from app.screens.shared.jobs import job_line, looked_at, marks, so_far, stopped, when
 from app.screens.shared.model import decision_text
-from app.screens.shared.parts import (
-    Stat,
-    badge,
-    bullets,
-    button,
-    chart,
-    choice,
-    colours,
-    download,
-    empty,
-    head_line,
-    plain,
-    roc_chart,
-    section,
-    show_problem,
-    stat_strip,
-    table,
-    way_back,
-    with_small,
-)
 from app.screens.shared.sources import add_labels, new_batch, said_of_tables
 from app.screens.shared.who import name_field, require_lead
 from app.screens.shared.words import NAME_NEEDED
@@ -75,14 +56,14 @@ def labelled_batch(store: JobStore, settings: Settings, classifier: Classifier) 
     """Draw the first step and return the batch; None while none with labels is scored."""
     ident = address.job.now()
     job = store.job(identity.owner(), ident) if ident else None
-    section(words.STEPS[0])
+    parts.section(words.STEPS[0])
     if job is None:
         _choose(store, settings)
         return None
     state = resources.progress(store, job).state
     with st.container(horizontal=True, vertical_alignment="center", key="nl-here-batch"):
-        way_back("Other patches", "here-other", address.job.look_at)
-        head_line(job.name, marks(job, state) + _about(store, job), level=2)
+        parts.way_back("Other patches", "here-other", address.job.look_at)
+        parts.head_line(job.name, marks(job, state) + _about(store, job), level=2)
     return job if _scored(store, job, classifier) else None
 
 
@@ -91,7 +72,7 @@ def _about(store: JobStore, job: Job) -> str:
     if check is None:
         return ""
     evidence = check.evidence
-    return badge(
+    return parts.badge(
         words.READY.format(
             patches=len(evidence), positives=evidence.n_positive, slides=slides_text(evidence)
         )
@@ -107,8 +88,8 @@ def _choose(store: JobStore, settings: Settings) -> None:
         labelled = [job for job in jobs if resources.label_check(store, job) is not None]
         if labelled:
             for job in labelled:
-                label, look = f"{plain(job.name)} · {when(job)}", address.job.look_at
-                button(label, f"here-{job.id}", "grid_view", look, job.id)
+                label, look = f"{parts.plain(job.name)} · {when(job)}", address.job.look_at
+                parts.button(label, f"here-{job.id}", "grid_view", look, job.id)
         else:
             st.caption(words.SCORED_NONE)
         st.caption(words.BRING)
@@ -128,7 +109,7 @@ def _scored(store: JobStore, job: Job, classifier: Classifier) -> bool:
             return False
         if report.nothing_readable:
             reason = report.problems[0].reason if report.problems else ""
-            st.warning(plain(words.NOTHING_READABLE.format(reason=reason)))
+            st.warning(parts.plain(words.NOTHING_READABLE.format(reason=reason)))
             said_of_tables(report.unused_tables)
             return False
         store.start(job, classifier)
@@ -158,10 +139,10 @@ def _progress(store: JobStore, job: Job) -> None:
 
 def rates(study: ThresholdStudy, findings: Findings) -> None:
     """Draw AUROC and rates with their intervals, and whether so many patches are enough."""
-    section(words.STEPS[1], words.AT_SHIPPED.format(threshold=findings.shipped.threshold))
+    parts.section(words.STEPS[1], words.AT_SHIPPED.format(threshold=findings.shipped.threshold))
     values, curve = st.columns([1.5, 1], gap="large")
     with values:
-        table(
+        parts.table(
             ("", "With 95 % interval"),
             [(NAMES[claim.name], _value(claim.here, claim)) for claim in findings.claims],
             "nl-table nl-rates",
@@ -170,15 +151,15 @@ def rates(study: ThresholdStudy, findings: Findings) -> None:
         grey = words.GREY if findings.shipped.lower_threshold is not None else ""
         st.caption(by + grey)
         for caution in findings.cautions:
-            st.warning(plain(caution), icon=":material/warning:")
-        enough = plain(suffices_sentence(findings))
+            st.warning(parts.plain(caution), icon=":material/warning:")
+        enough = parts.plain(suffices_sentence(findings))
         if findings.suffices and findings.slides is not None:
             st.success(enough, icon=":material/check:")
         else:
             st.info(enough, icon=":material/straighten:")
     with curve:
         shipped = findings.shipped
-        roc_chart(
+        parts.roc_chart(
             study.roc,
             sensitivity=shipped.sensitivity.value,
             specificity=shipped.specificity.value,
@@ -190,8 +171,8 @@ def rates(study: ThresholdStudy, findings: Findings) -> None:
 
 def transfer(study: ThresholdStudy, findings: Findings) -> None:
     """Draw the claims of the card beside what was found, calibration, and what is unlike."""
-    section(words.STEPS[2])
-    table(
+    parts.section(words.STEPS[2])
+    parts.table(
         ("", "Here", "What the model claims", "Compared with the claim"),
         [
             (
@@ -205,22 +186,22 @@ def transfer(study: ThresholdStudy, findings: Findings) -> None:
     )
     sentences, curve = st.columns([1.5, 1], gap="large")
     with sentences:
-        bullets("Calibration", calibration_sentences(findings.calibration))
-        bullets("Tissue", [unlike_sentence(findings)])
+        parts.bullets("Calibration", calibration_sentences(findings.calibration))
+        parts.bullets("Tissue", [unlike_sentence(findings)])
     with curve:
-        figure = figures.calibration(study.calibration, in_force=None, colours=colours())
-        chart(figure, "here-calibration", words.CALIBRATION_ALT)
+        figure = figures.calibration(study.calibration, in_force=None, colours=parts.colours())
+        parts.chart(figure, "here-calibration", words.CALIBRATION_ALT)
 
 
 def _value(one: Measured, claim: Claim) -> str:
     if claim.name == "auroc":
-        return with_small(number(one.value), interval_text(one.low, one.high))
-    return with_small(percent(one.value), percent_interval(one.low, one.high))
+        return parts.with_small(number(one.value), interval_text(one.low, one.high))
+    return parts.with_small(percent(one.value), percent_interval(one.low, one.high))
 
 
 def decide(study: ThresholdStudy, findings: Findings, card: Card, settings: Settings) -> None:
     """Draw the choice, what it would do here, and the button that records it."""
-    section(words.STEPS[3])
+    parts.section(words.STEPS[3])
     use = st.radio(
         "Decision",
         list(words.CHOICES),
@@ -239,7 +220,7 @@ def decide(study: ThresholdStudy, findings: Findings, card: Card, settings: Sett
         try:
             _, snapshot = point_at(study, rule, card, prevalence=share)
         except NodelensError as error:
-            show_problem(error)
+            parts.show_problem(error)
             return
         _point(snapshot, chosen_here=not isinstance(rule, FixedThreshold))
     reason = st.text_input(words.REASON, max_chars=MOST_REASON_CHARS, key="here-reason")
@@ -251,7 +232,7 @@ def decide(study: ThresholdStudy, findings: Findings, card: Card, settings: Sett
             words.RECORD if use else words.RECORD_NOT,
             "lock" if use else "do_not_disturb_on",
         )
-        pressed = button(label, "here-record", icon, type="primary")
+        pressed = parts.button(label, "here-record", icon, type="primary")
     if not pressed:
         return
     decisions = resources.local_decisions(settings)
@@ -275,7 +256,7 @@ def decide(study: ThresholdStudy, findings: Findings, card: Card, settings: Sett
                 decisions=decisions,
             )
     except NodelensError as error:
-        show_problem(error)
+        parts.show_problem(error)
         return
     widgets.notify(words.RECORDED.format(number=kept.number))
     widgets.renew("here-use")  # a second press would record the same once more
@@ -287,7 +268,7 @@ def _rule(card: Card) -> tuple[Rule, float]:
     ways, target_part, share_part = st.columns([2, 1, 1], vertical_alignment="bottom")
     with ways:
         usual = {"default": "shipped", "wrap": True, "help": words.RULE_HELP}
-        way = choice("Threshold", words.RULES, "here-rule", **usual)
+        way = parts.choice("Threshold", words.RULES, "here-rule", **usual)
     with share_part:
         share = st.number_input(
             words.PREVALENCE,
@@ -311,14 +292,14 @@ def _rule(card: Card) -> tuple[Rule, float]:
 
 def _point(snapshot: Snapshot, *, chosen_here: bool) -> None:
     """Draw what a threshold does on these patches, and among a thousand in use."""
-    stats = [Stat("Threshold", f"{snapshot.threshold:.4f}")]
+    stats = [parts.Stat("Threshold", f"{snapshot.threshold:.4f}")]
     for label, rate in (
         ("Sensitivity", snapshot.metrics["sensitivity"]),
         ("Specificity", snapshot.metrics["specificity"]),
     ):
         interval = percent_interval(rate.low, rate.high)
-        stats.append(Stat(label, percent(rate.value), f"95 % interval {interval}"))
-    stat_strip(*stats)
+        stats.append(parts.Stat(label, percent(rate.value), f"95 % interval {interval}"))
+    parts.stat_strip(*stats)
     thousand = snapshot.per_thousand
     sentence = words.THOUSAND.format(
         called=thousand.tp + thousand.fp, tp=thousand.tp, missed=thousand.fn
@@ -329,15 +310,15 @@ def _point(snapshot: Snapshot, *, chosen_here: bool) -> None:
 def decided(card: Card, settings: Settings) -> None:
     """Draw the decisions about the model, newest first, each with its two pages."""
     store = resources.local_decisions(settings)
-    section(words.DECIDED, words.DECIDED_NOTE)
+    parts.section(words.DECIDED, words.DECIDED_NOTE)
     kept = store.decisions(card.weights_sha256)
     if not kept:
-        empty("", words.NO_DECISION)
+        parts.empty("", words.NO_DECISION)
     for decision in reversed(kept):
         key = f"here-decision-{decision.number}"
         with st.container(horizontal=True, vertical_alignment="center", key=f"nl-{key}"):
-            st.markdown(plain(f"{decision_text(decision)} ({decision.findings.batch})"))
-            download(
+            st.markdown(parts.plain(f"{decision_text(decision)} ({decision.findings.batch})"))
+            parts.download(
                 "Two pages, PDF",
                 partial(local_pdf, decision),
                 f"does-it-work-here-{decision.number}.pdf",
@@ -345,4 +326,4 @@ def decided(card: Card, settings: Settings) -> None:
                 mime="application/pdf",
             )
     for fault in store.faults(card.weights_sha256):
-        st.warning(plain(fault), icon=":material/warning:")
+        st.warning(parts.plain(fault), icon=":material/warning:")

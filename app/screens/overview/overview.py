@@ -9,20 +9,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import resources
 from app.screens.overview import words
+from app.screens.shared import parts
 from app.screens.shared.model import latest_decision
-from app.screens.shared.parts import (
-    Stat,
-    attempt,
-    bullets,
-    button,
-    facts,
-    page_title,
-    patch_picture,
-    roc_chart,
-    section,
-    stat_strip,
-    table,
-)
 from app.screens.shared.sources import try_samples
 from app.screens.shared.ways import try_threshold
 from app.state import address
@@ -45,14 +33,14 @@ def where_to_go() -> DeltaGenerator:
     """Draw what is judged beside the first steps, and return where the ways to them go."""
     steps, picture = st.columns([2.4, 1], gap="large", vertical_alignment="center")
     with steps:
-        page_title("NodeLens", words.LEAD)
+        parts.page_title("NodeLens", words.LEAD)
         lines = "".join(f"<li><b>{step}</b> {text}</li>" for step, text in words.STEPS)
         st.html(f'<ol class="nl-steps">{lines}</ol>')
         ways = st.container(horizontal=True)
     with picture:
         png = resources.drawn_sample(_SHOWN_SAMPLE)
         if png is not None:
-            patch_picture(png, words.SAMPLE_ALT)
+            parts.patch_picture(png, words.SAMPLE_ALT)
             st.caption(words.SAMPLE)
     return ways
 
@@ -60,13 +48,13 @@ def where_to_go() -> DeltaGenerator:
 def ways_to_go(store: JobStore, *, can_score: bool) -> None:
     """Draw the ways to the first steps."""
     label, blocked = "Try the drawn samples", not (can_score and SAMPLES_TABLE.is_file())
-    if button(label, "overview-samples", "draw", type="primary", disabled=blocked):
+    if parts.button(label, "overview-samples", "draw", type="primary", disabled=blocked):
         try_samples(store)
         st.switch_page("views/batch.py")
-    if button("Score my patches", "overview-batch", "grid_view"):
+    if parts.button("Score my patches", "overview-batch", "grid_view"):
         address.job.look_at(None)
         st.switch_page("views/batch.py")
-    if button(words.HERE, "overview-here", "science"):
+    if parts.button(words.HERE, "overview-here", "science"):
         address.job.look_at(None)
         st.switch_page("views/here.py")
 
@@ -88,7 +76,7 @@ def by_the_card(
     """
     with whole.container():
         latest_decision(settings, card)
-        section("Model")
+        parts.section("Model")
         if card.centre_auroc is not None and card.centre_auroc < _LEADS:
             st.warning(words.SURROUNDINGS.format(auroc=card.centre_auroc))
         drawn = ByTheCard(card, point, st.empty(), st.container())
@@ -112,11 +100,11 @@ class ByTheCard:
         trained = words.TRAINED.format(patches=self.card.training.patches)
         threshold = f"{self.point.threshold:.4f}"
         with self.strip:
-            stat_strip(
-                Stat("Model", self.card.name, trained),
-                Stat("Runs on", *runs_on),
-                Stat("Self-test", *self_test),
-                Stat("Threshold", threshold, f"{self.point.name}; {words.FROM_HERE}"),
+            parts.stat_strip(
+                parts.Stat("Model", self.card.name, trained),
+                parts.Stat("Runs on", *runs_on),
+                parts.Stat("Self-test", *self_test),
+                parts.Stat("Threshold", threshold, f"{self.point.name}; {words.FROM_HERE}"),
             )
 
     def loaded(self, classifier: Classifier) -> None:
@@ -138,7 +126,7 @@ class ByTheCard:
             }
             if card.domain is not None:
                 known["Unlike the training data"] = _domain_words(card.domain)
-            facts(known)
+            parts.facts(known)
 
 
 def _domain_words(domain: TrainingDomain) -> str:
@@ -158,15 +146,15 @@ def how_validated(folder: Path, card: Card, point: OperatingPoint) -> None:
     share = percent(data.positives / data.patches) if data.patches else NOTHING
     held_out = not set(data.slides_sha256) & set(card.training.slides_sha256)
     unseen = "; none of these patches was used for training" if held_out else ""
-    section("Validation", f"on {data.title}{unseen}")
+    parts.section("Validation", f"on {data.title}{unseen}")
     numbers, curve = st.columns([1.6, 1], gap="large")
     with numbers:
-        stat_strip(
+        parts.stat_strip(
             *_headline(card, point),
-            Stat("Patches", f"{data.patches:,}", f"of {data.slides:,} slides"),
-            Stat("With tumour", share, words.NOT_CLINICAL),
+            parts.Stat("Patches", f"{data.patches:,}", f"of {data.slides:,} slides"),
+            parts.Stat("With tumour", share, words.NOT_CLINICAL),
         )
-        facts(
+        parts.facts(
             {
                 "Threshold": f"{point.threshold:.4f} ({point.name}): {point.rule}",
                 "Chosen on": point.chosen_on,
@@ -174,19 +162,19 @@ def how_validated(folder: Path, card: Card, point: OperatingPoint) -> None:
             }
         )
         with st.expander(words.ALL_MEASURES):
-            table(
+            parts.table(
                 ("Measure", "Value", "95 % interval", "Method"),
                 [
                     (name, f"{one.value:.3f}", interval_text(one.low, one.high), one.method)
                     for name, one in _measures(card, point)
                 ],
             )
-            bullets(words.NUMBERS, card.validation.notes)
+            parts.bullets(words.NUMBERS, card.validation.notes)
     with curve:
         _roc(folder, card, point)
 
 
-def _headline(card: Card, point: OperatingPoint) -> list[Stat]:
+def _headline(card: Card, point: OperatingPoint) -> list[parts.Stat]:
     """Return AUROC, sensitivity and specificity, each with where it was taken."""
     metrics = card.validation.metrics
     shipped = point == card.operating_point
@@ -196,7 +184,9 @@ def _headline(card: Card, point: OperatingPoint) -> list[Stat]:
         where = "" if overall else "where the threshold was chosen; "
         known.append((name.capitalize(), overall or chosen_on, where))
     return [
-        Stat(name, f"{one.value:.3f}", f"{where}95 % interval {interval_text(one.low, one.high)}")
+        parts.Stat(
+            name, f"{one.value:.3f}", f"{where}95 % interval {interval_text(one.low, one.high)}"
+        )
         for name, one, where in known
         if one is not None
     ]
@@ -212,13 +202,13 @@ def _measures(card: Card, point: OperatingPoint) -> list[tuple[str, Measured]]:
 
 
 def _roc(folder: Path, card: Card, point: OperatingPoint) -> None:
-    counts = attempt(resources.validation_table, folder, card)
+    counts = parts.attempt(resources.validation_table, folder, card)
     if counts is None:
         return
     curve, patches = roc_curve(counts).thinned(300), counts.positives + counts.negatives
     confusion = counts.confusion(point.threshold)
     rates = {name: confusion.value(name) for name in ("sensitivity", "specificity")}
-    tried = roc_chart(
+    tried = parts.roc_chart(
         curve,
         **rates,
         named="current threshold",
@@ -233,5 +223,5 @@ def _roc(folder: Path, card: Card, point: OperatingPoint) -> None:
 
 def what_it_is_not_for(card: Card) -> None:
     """Draw the limits that the card states."""
-    section("Limits", words.LIMITS)
-    bullets("", card.limits)
+    parts.section("Limits", words.LIMITS)
+    parts.bullets("", card.limits)

@@ -9,16 +9,7 @@ import streamlit as st
 from markupsafe import Markup
 
 from app.screens.review import words
-from app.screens.shared.parts import (
-    Cell,
-    Stat,
-    empty,
-    section,
-    stat_strip,
-    table,
-    table_html,
-    with_small,
-)
+from app.screens.shared import parts
 from core.review import (
     Agreement,
     CaseOpened,
@@ -49,14 +40,14 @@ def case_head(record: Record, case: CaseOpened) -> None:
     readers = record.readers(case.case)
     given = f"{len(against):,} of {len(verdicts):,} verdicts"
     point = f"threshold {case.threshold:.4f} ({case.operating_point})"
-    stat_strip(
-        Stat(
+    parts.stat_strip(
+        parts.Stat(
             "Verdicts",
             f"{len(verdicts):,}",
             f"of {len(case.tasks) * len(readers):,}; {words.MODES[case.mode]}",
         ),
-        Stat("Readers", str(len(readers))),
-        Stat("Patches against the model", f"{len(set(against)):,}", f"{given}; {point}"),
+        parts.Stat("Readers", str(len(readers))),
+        parts.Stat("Patches against the model", f"{len(set(against)):,}", f"{given}; {point}"),
     )
 
 
@@ -75,7 +66,7 @@ def _agreements(
     verdicts: Sequence[CurrentVerdict],
     names: Mapping[str, str],
 ) -> None:
-    section("Agreement", words.INDEPENDENT)
+    parts.section("Agreement", words.INDEPENDENT)
     rows: list[tuple[str, Agreement]] = []
     for reader in record.readers(case.case):
         who = names.get(reader, reader)
@@ -93,7 +84,7 @@ def _agreements(
         between = between_readers(record, first, second)
         if between.pairs or between.not_judged:
             rows.append((f"{pair}, first verdicts", between))
-    table(
+    parts.table(
         ("Who", "Patches", "Same call", "Kappa", "PABAK", "Not judged"),
         [
             (
@@ -135,14 +126,14 @@ def _with_interval(measured: Measured) -> str:
     # Where one of the two gave a single call throughout, kappa is 0 whatever happens: no interval.
     if not measured.has_interval or measured.width < _NO_WIDTH:
         return Markup("<b>{}</b>").format(value)
-    return with_small(value, interval_text(measured.low, measured.high, 2))
+    return parts.with_small(value, interval_text(measured.low, measured.high, 2))
 
 
 def _flips(verdicts: Sequence[CurrentVerdict]) -> None:
-    section(*words.CHANGED)
+    parts.section(*words.CHANGED)
     changes = ai_changes(verdicts)
     if not changes.read:
-        empty("", words.NO_CHANGE_YET)
+        parts.empty("", words.NO_CHANGE_YET)
         return
     tallies = {
         name: getattr(changes, name)
@@ -153,7 +144,7 @@ def _flips(verdicts: Sequence[CurrentVerdict]) -> None:
         (f"{call_text(first)} before", *map(str, counted))
         for first, counted in zip(Verdict, changes.table, strict=True)
     ]
-    counts.html(table_html(("", *(f"{call_text(after)} after" for after in Verdict)), rows))
+    counts.html(parts.table_html(("", *(f"{call_text(after)} after" for after in Verdict)), rows))
     sentence.html(f'<div class="nl-lines"><p>{words.CHANGES.format(**tallies)}</p></div>')
     flips = flip_matrix(verdicts)
     right = flips.right_right + flips.right_wrong
@@ -162,11 +153,11 @@ def _flips(verdicts: Sequence[CurrentVerdict]) -> None:
         return
     numbers, notes = st.columns([1.1, 1], gap="large", vertical_alignment="center")
     astray, helped = (
-        Cell('<td class="nl-astray">{}</td>'),
-        Cell('<td class="nl-helped">{}</td>'),
+        parts.Cell('<td class="nl-astray">{}</td>'),
+        parts.Cell('<td class="nl-helped">{}</td>'),
     )
     numbers.html(
-        table_html(
+        parts.table_html(
             ("", "Right after the AI", "Wrong after the AI"),
             [
                 ("Right before", str(flips.right_right), astray.format(flips.right_wrong)),
@@ -190,11 +181,11 @@ def _flips(verdicts: Sequence[CurrentVerdict]) -> None:
 
 
 def _times(record: Record, case: CaseOpened, names: Mapping[str, str]) -> None:
-    section("Seconds per patch", "median and interquartile range; both readings together")
+    parts.section("Seconds per patch", "median and interquartile range; both readings together")
     rows = []
     for reader in record.readers(case.case):
         time = reading_time(current_verdicts(record, case.case, reader))
         middle = interval_text(time.lower_quartile_s, time.upper_quartile_s, 1)
-        seconds = with_small(f"{time.median_s:.1f}", middle)
+        seconds = parts.with_small(f"{time.median_s:.1f}", middle)
         rows.append((names.get(reader, reader), str(time.patches), seconds))
-    table(("Reader", "Verdicts", "Seconds"), rows)
+    parts.table(("Reader", "Verdicts", "Seconds"), rows)
