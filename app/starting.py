@@ -46,20 +46,20 @@ class _ApiLater:
     """The API, made when it is first asked: whoever only looks at pages does not wait for it."""
 
     def __init__(self) -> None:
-        self._made: list[ASGIApp] = []
+        self._made: ASGIApp | None = None
         self._making = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._made:
-            await asyncio.to_thread(self._make)
-        await self._made[0](scope, receive, send)
+        api = self._made or await asyncio.to_thread(self._make)
+        await api(scope, receive, send)
 
-    def _make(self) -> None:
+    def _make(self) -> ASGIApp:
         from app.api import create_api  # noqa: PLC0415 - the model brings the libraries
 
         with self._making:
-            if not self._made:
-                self._made.append(create_api())
+            if self._made is None:
+                self._made = create_api()
+            return self._made
 
 
 @asynccontextmanager

@@ -26,11 +26,6 @@ T = TypeVar("T")
 _EXPLANATIONS = "app.resources.explanations"
 
 
-def of_job(store: JobStore, job: Job) -> Hashable:
-    """Return what decides the inputs of a job."""
-    return job.id
-
-
 def of_rows(store: JobStore, job: Job) -> Hashable:
     """Return what decides the rows that a job has by now."""
     return job.id, *map(file_stamp, store.decides_rows(job))
@@ -45,7 +40,7 @@ def job_store(chosen: Settings) -> JobStore:
     return store
 
 
-@cached_by(of_job, entries=8)
+@cached_by(lambda store, job: job.id, entries=8)
 def source(store: JobStore, job: Job) -> PatchSource:
     """Return a job's source, opened once.
 

@@ -9,7 +9,6 @@ import streamlit as st
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Stamp = tuple[int, int, int]
 
 
 class Cached(Generic[P, T]):
@@ -67,7 +66,7 @@ def cached_by(
     return decorate
 
 
-def file_stamp(path: Path) -> Stamp:
+def file_stamp(path: Path) -> tuple[int, int, int]:
     """Return what changes when a file does; zeros while there is none."""
     if not path.is_file():
         return 0, 0, 0

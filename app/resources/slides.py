@@ -35,10 +35,6 @@ def slide_store(chosen: Settings) -> SlideStore:
     return store
 
 
-def _of_job(store: SlideStore, job: Job) -> Hashable:
-    return job.id
-
-
 def _of_choices(store: SlideStore, job: Job) -> Hashable:
     return job.id, store.choices(job).um_per_px
 
@@ -49,7 +45,7 @@ def slide_stamp(store: SlideStore, job: Job) -> str:
     return hashlib.sha256(repr(state).encode()).hexdigest()[:16]
 
 
-@cached_by(_of_job, entries=_OPEN_FILES)
+@cached_by(lambda store, job: job.id, entries=_OPEN_FILES)
 def slide_tiles(store: SlideStore, job: Job) -> SlideTiles:
     """Return the tiles of a slide, its file opened once.
 

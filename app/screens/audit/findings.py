@@ -112,7 +112,7 @@ def _patches_of(finding: Finding) -> PatchChoice:
 
 def _show(finding: Finding, view: AuditView) -> None:
     """Choose a finding's patches, or go to the part of the page that shows it."""
-    filters = pairs.pairs_of(finding.kind)
+    filters = pairs.FILTERS.get(finding.kind)
     if filters is not None:
         pairs.show_pairs(view, *filters)
         patches.go_to(view.job_id, patches.PAIRS)

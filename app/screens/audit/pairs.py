@@ -29,13 +29,14 @@ ONLY_KEY: Final = "pairs-only"
 _CONFLICT: Final = "different labels"
 _SPLITS: Final = "across splits"
 _SLIDES: Final = "across slides"
-_FINDINGS: Final[dict[str, tuple[list[str], list[str]]]] = {
+FILTERS: Final[dict[str, tuple[list[str], list[str]]]] = {
     **{kind: ([kind], []) for kind in KINDS},
     "related-across-splits": ([], [_SPLITS]),
     "split-touched": ([], [_SPLITS]),
     "copy-with-other-label": ([kind for kind in KINDS if kind != "overlap"], [_CONFLICT]),
     "overlap-with-other-label": (["overlap"], [_CONFLICT]),
 }
+"""Kinds and crossings that show the pairs of a finding."""
 _CROSSINGS: Final = {
     _CONFLICT: "label_conflict",
     _SPLITS: "across_splits",
@@ -77,11 +78,6 @@ def pairs_panel(store: AuditStore, job: Job, view: AuditView) -> None:
             "audit-pairs-csv",
         )
     st.caption(words.PAIRS)
-
-
-def pairs_of(finding: str) -> tuple[list[str], list[str]] | None:
-    """Return the filters (kinds, crossings) that show a finding's pairs; None if it has none."""
-    return _FINDINGS.get(finding)
 
 
 def show_pairs(view: AuditView, kinds: list[str], only: list[str]) -> None:

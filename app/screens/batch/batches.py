@@ -11,11 +11,11 @@ import streamlit as st
 from app import resources
 from app.screens.batch import words
 from app.screens.shared.jobs import job_list, marks
-from app.screens.shared.parts import button, empty, head_line, pdf_button, way_back
+from app.screens.shared.parts import button, empty, head_line, pdf_button, rename_field, way_back
 from app.screens.shared.parts import download as download_button
 from app.screens.shared.sources import samples_button
 from app.screens.shared.ways import to_review
-from app.state import address, identity, widgets
+from app.state import address, identity
 from core.errors import RunError
 from core.jobs import Download, Job, JobProgress, JobStore, download, rows_csv, why_no_submission
 from core.patches import ImageU8, UnreadablePatch
@@ -65,22 +65,11 @@ def batch_head(
         if progress.state != "new":
             _next_steps(store, job, progress, classifier)
         with st.popover("", icon=":material/more_vert:", key="batch-more", help=words.MORE):
-            key = f"name-{job.id}"
-            st.text_input(
-                "Name of the batch",
-                value=job.name,
-                key=key,
-                max_chars=200,
-                on_change=lambda: _rename(store, job, str(widgets.chosen(key))),
-            )
+            rename = partial(store.rename, job)
+            rename_field("Name of the batch", job.name, f"name-{job.id}", 200, rename)
             st.divider()
             st.write(words.DELETE)
             button("Delete this batch", "del", "delete", delete, store, job)
-
-
-def _rename(store: JobStore, job: Job, name: str) -> None:
-    if name.strip():
-        store.rename(job, name)
 
 
 def delete(store: JobStore, job: Job) -> None:

@@ -15,7 +15,6 @@ from app.screens.shared.sources import try_samples
 from app.screens.shared.ways import try_threshold
 from app.state import address
 from core.bundle import Card, OperatingPoint, metric_name
-from core.bundle.card import TrainingDomain
 from core.engine import Engine
 from core.errors import NodelensError
 from core.jobs import JobStore
@@ -82,7 +81,8 @@ def by_the_card(
         drawn = ByTheCard(card, point, st.empty(), st.container())
         drawn.facts_of_the_model(words.OPENING, words.OPENING)
         how_validated(settings.model_dir, card, point)
-        what_it_is_not_for(card)
+        parts.section("Limits", words.LIMITS)
+        parts.bullets("", card.limits)
     return drawn
 
 
@@ -125,14 +125,11 @@ class ByTheCard:
                 "Licence of the weights": card.licence,
             }
             if card.domain is not None:
-                known["Unlike the training data"] = _domain_words(card.domain)
+                marked, share = card.domain, percent(card.domain.share, 0)
+                known["Unlike the training data"] = words.DOMAIN.format(
+                    patches=marked.patches, judged=marked.judged_on, share=share
+                )
             parts.facts(known)
-
-
-def _domain_words(domain: TrainingDomain) -> str:
-    return words.DOMAIN.format(
-        patches=domain.patches, judged=domain.judged_on, share=percent(domain.share, 0)
-    )
 
 
 def _engine_words(engine: Engine) -> str:
@@ -219,9 +216,3 @@ def _roc(folder: Path, card: Card, point: OperatingPoint) -> None:
     st.caption(words.ROC.format(patches=patches, **rates))
     if tried is not None:
         try_threshold(tried, "part")
-
-
-def what_it_is_not_for(card: Card) -> None:
-    """Draw the limits that the card states."""
-    parts.section("Limits", words.LIMITS)
-    parts.bullets("", card.limits)

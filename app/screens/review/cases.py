@@ -1,5 +1,6 @@
 """The cases of this installation: their list, and the head line of the one being read."""
 
+from functools import partial
 from typing import Final
 
 import streamlit as st
@@ -8,7 +9,7 @@ from markupsafe import Markup
 from app.screens.review import words
 from app.screens.review.bulk import BY_PAGE
 from app.screens.shared.jobs import entry
-from app.screens.shared.parts import badge, button, head_line, way_back
+from app.screens.shared.parts import badge, button, head_line, rename_field, way_back
 from app.state import address, widgets
 from core.errors import NodelensError
 from core.review import CaseFiled, CaseOpened, ReadingMode, Record, ReviewStore, filed, renamed
@@ -95,15 +96,9 @@ def _leave_pages() -> None:
 def _filing(store: ReviewStore, record: Record, case: CaseOpened, who: Person) -> None:
     """Draw the ways to rename a case and to put it away."""
     archived = record.filings[case.case].archived
-    key = f"case-name-{case.case}"
     with st.popover("", icon=":material/more_vert:", key="case-more", help=words.CASE_MORE):
-        st.text_input(
-            "Name of the case",
-            value=case.name,
-            key=key,
-            max_chars=120,
-            on_change=lambda: _rename(store, record, case, who, str(widgets.chosen(key)).strip()),
-        )
+        rename = partial(_rename, store, record, case, who)
+        rename_field("Name of the case", case.name, f"case-name-{case.case}", 120, rename)
         st.write(words.ARCHIVED if archived else words.ARCHIVE)
         label = "Restore this case" if archived else "Archive this case"
         event = filed(case, who.name, archived=not archived)
@@ -111,7 +106,7 @@ def _filing(store: ReviewStore, record: Record, case: CaseOpened, who: Person) -
 
 
 def _rename(store: ReviewStore, record: Record, case: CaseOpened, who: Person, name: str) -> None:
-    if name and name.isprintable():
+    if name.isprintable():
         _write(store, renamed(record, case, who.name, name))
 
 

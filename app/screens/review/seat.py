@@ -5,6 +5,7 @@ key is for the patch that is seen; what was said follows in order, each with its
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from html import escape
@@ -21,7 +22,6 @@ from core.review import (
     CaseOpened,
     CasePatch,
     Confidence,
-    MapShown,
     Quality,
     Reading,
     ReadingMode,
@@ -255,20 +255,16 @@ class Seat:
         return maps
 
     def _prepare(self, case: CaseOpened, places: Sequence[int]) -> None:
-        try:
+        with suppress(NodelensError):  # told beside the patch
             self._maps(case).prepare([patch_at(case, at).sha256 for at in places])
-        except NodelensError:
-            return  # told beside the patch
 
     def _check_maps(self, record: Record, case: CaseOpened) -> None:
         """Make the maps that a report of the case draws; what came of each check is kept."""
-        try:
+        with suppress(NodelensError):  # told in the report
             maps = self._maps(case)
             for read in read_patches(current_verdicts(record, self.case)):
                 if read.reasons:
                     maps.wait(read.patch.sha256)
-        except NodelensError:
-            return  # told in the report
 
     def _write(self, entry: SentVerdict) -> None:
         record = self.store.record()
@@ -280,7 +276,9 @@ class Seat:
         done = record.state(self.case, self.reader, entry.position).done(case.mode)
         if _stage(shown, again) is not entry.stage or done is not (again is not None):
             raise ReviewError(words.READ_ELSEWHERE.format(number=entry.position + 1))
-        seen = self._seen(case, shown) if entry.map else None
+        seen = None  # what goes on the record of a map that was seen; made again if it is gone
+        if entry.map:
+            seen = self._maps(case).wait(shown.sha256).shown
         reading = Reading(
             verdict=entry.verdict,
             screen=screen_of(
@@ -301,10 +299,6 @@ class Seat:
         # One wait for the disk, not two: the reader waits for the score.
         then = [ai_shown_event(case, self.reader, entry.position)] * _twice(case, entry.stage)
         self.store.append(event, *then, action=entry.action)
-
-    def _seen(self, case: CaseOpened, shown: ShownTask) -> MapShown:
-        """Return what goes on the record of a map that was seen; made again if it is gone."""
-        return self._maps(case).wait(shown.sha256).shown
 
     def _undo(self, after: int) -> int:
         record = self.store.record()

@@ -216,6 +216,18 @@ def plain(text: str) -> str:
     return "".join(f"\\{char}" if char in "\\`*_{}[]<>()#+-.!|$:~" else char for char in text)
 
 
+def rename_field(
+    label: str, name: str, key: str, most: int, rename: Callable[[str], object]
+) -> None:
+    """Draw the field for the name of something, of so many characters at most; "" is none."""
+
+    def changed() -> None:
+        if new := str(widgets.chosen(key)).strip():
+            rename(new)
+
+    st.text_input(label, value=name, key=key, max_chars=most, on_change=changed)
+
+
 def patch_picture(png: bytes, alt: str) -> None:
     """Draw an enlarged patch."""
     with st.container(key=f"nl-patch-{abs(hash(alt)) % 10**8}"):

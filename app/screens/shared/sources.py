@@ -1,7 +1,10 @@
-"""Where a batch comes from: a folder, files, a ZIP, a place on the server, the drawn samples."""
+"""Where a batch comes from: a folder, files, a ZIP, a place on the server, the drawn samples.
+
+Which column of a table is which is chosen here too, where its names are not ours.
+"""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -12,12 +15,12 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app import resources
 from app.screens.shared import words
-from app.screens.shared.columns import Called, chosen_columns
 from app.screens.shared.parts import attempt, button, plain, show_problem
 from app.state import address, identity, widgets
 from core.errors import NodelensError, SourceError
 from core.jobs import Job, JobFolder
 from core.settings import SAMPLES_TABLE, Settings
+from core.tables import SLIDE_COLUMNS, guessed_columns
 
 _SCRIPT: Final = Path(__file__).with_name("folder.js")
 _PACK: Final = ".folder"
@@ -203,6 +206,61 @@ def server_path(
 
     if pressed and text:
         take_new(add, take)
+
+
+_AS_THEY_ARE: Final = frozenset({"prob_tumour", *SLIDE_COLUMNS})
+"""Names besides our own that a table is read with."""
+Called = dict[str, str]
+"""Columns of a table by their names there, and what they are to be called here."""
+
+
+def chosen_columns(
+    key: str,
+    there: Mapping[str, str],
+    roles: Sequence[str],
+    needed: Sequence[Sequence[str]],
+    about: str = "",
+) -> tuple[Called | None, bool]:
+    """Draw the choice of columns where a table has other names; say whether it was drawn.
+
+    What is called otherwise comes first, None while the choice cannot be used.
+
+    Args:
+        key: Of the widgets.
+        there: The columns of the table, with their spelling in the file.
+        roles: Names in `core.tables.COLUMNS`.
+        needed: Groups of these, of each of which one is needed.
+        about: Said above the choice.
+    """
+    chosen: dict[str, str | None] = guessed_columns(list(there), roles)
+    usual = {role for role, name in chosen.items() if name in {role, *_AS_THEY_ARE}}
+    odd = any(chosen[role] for role in chosen.keys() - usual)
+    if drawn := odd or not _met(chosen, needed):
+        if about:
+            st.caption(about)
+        must = {group[0] for group in needed}
+        with st.container(horizontal=True):
+            for role in roles:
+                options = [None, *there]
+                chosen[role] = st.selectbox(
+                    words.COLUMNS[role] + ("" if role in must else words.OPTIONAL),
+                    options,
+                    index=options.index(chosen[role]),
+                    format_func=lambda name: there.get(name, words.NO_COLUMN),
+                    key=f"{key}-{role} in {list(there)}",  # another table is guessed anew
+                    width=190,
+                )
+    named = {name: role for role, name in chosen.items() if name}
+    if len(named) < sum(map(bool, chosen.values())):
+        st.warning(words.COLUMN_TWICE, icon=":material/view_column:")
+        return None, drawn
+    if not _met(chosen, needed):
+        return None, drawn
+    return {n: role for n, role in named.items() if n not in {role, *_AS_THEY_ARE}}, drawn
+
+
+def _met(chosen: Mapping[str, str | None], needed: Sequence[Sequence[str]]) -> bool:
+    return all(any(chosen[role] for role in group) for group in needed)
 
 
 def labels_field(

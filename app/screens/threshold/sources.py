@@ -9,8 +9,8 @@ import streamlit as st
 from markupsafe import Markup
 
 from app import resources
-from app.screens.shared.columns import chosen_columns
 from app.screens.shared.parts import plain, show_problem
+from app.screens.shared.sources import chosen_columns
 from app.screens.threshold import numbers, words
 from app.state import identity, tuning, widgets
 from core.bundle import Bundle
