@@ -50,8 +50,9 @@ class _ApiLater:
         self._making = threading.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        api = self._made or await asyncio.to_thread(self._make)
-        await api(scope, receive, send)
+        if self._made is None:
+            self._made = await asyncio.to_thread(self._make)
+        await self._made(scope, receive, send)
 
     def _make(self) -> ASGIApp:
         from app.api import create_api  # noqa: PLC0415 - the model brings the libraries
