@@ -15,6 +15,7 @@ from app.screens.shared.parts import button, empty, head_line, pdf_button, renam
 from app.screens.shared.parts import download as download_button
 from app.screens.shared.sources import samples_button
 from app.screens.shared.ways import to_review
+from app.screens.shared.words import HERE
 from app.state import address, identity
 from core.errors import RunError
 from core.jobs import Download, Job, JobProgress, JobStore, download, rows_csv, why_no_submission
@@ -108,7 +109,7 @@ def _next_steps(
         linked = {"job": job.id, "row": str(position)}
         st.switch_page("views/explanation.py", query_params=linked)
     labelled = done and resources.label_check(store, job) is not None
-    if labelled and _step(words.HERE, "science", True, words.TO_HERE):
+    if labelled and _step(HERE, "science", True, words.TO_HERE):
         st.switch_page("views/here.py")
     _downloads(store, job, progress, classifier)
 

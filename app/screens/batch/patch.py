@@ -12,8 +12,8 @@ from app import resources
 from app.screens.batch import words
 from app.screens.batch.browser import BatchRows
 from app.screens.shared.pager import step_buttons
-from app.screens.shared.parts import TONES, badge, button, facts
-from app.screens.shared.words import CENTRE_ONLY, MAP_HELP
+from app.screens.shared.parts import badge, button, facts, patch_line
+from app.screens.shared.words import CENTRE_ONLY, MAP_HELP, MAP_OTHER_MODEL, UNLIKE
 from app.state import address, widgets
 from core.bundle import same_model
 from core.errors import NodelensError
@@ -22,7 +22,7 @@ from core.explanation.explained import ExplainedPatches
 from core.explanation.words import badge_text, plain_line
 from core.pictures import png_bytes
 from core.scoring import Classifier, ScoreRow, Status, outcome
-from core.wording import NOTHING, call_text, label_text, score_text
+from core.wording import NOTHING, label_text
 
 _SMOOTH: Final = "batch-smooth"
 _OUTLINE: Final = "batch-outline"
@@ -82,20 +82,15 @@ def patch_detail(batch: BatchRows, positions: Sequence[int], *, done: bool) -> i
 
 def _line(row: ScoreRow, where: str, *, around: bool = False) -> str:
     """Return score, call and label in one line."""
-    called = outcome(row)
-    score = "" if row.prob_tumour is None else f"<b>{score_text(row.prob_tumour)}</b>"
     label = ""
     if row.label is not None:
         wrong = " nl-wrong" if row.predicted_label not in {None, row.label} else ""
         label = f'<span class="nl-labelled{wrong}">label {label_text(row.label)}</span>'
-    warnings = ((words.UNLIKE_BADGE, row.unlike_training), (words.AROUND_BADGE, around))
+    warnings = ((UNLIKE, row.unlike_training), (words.AROUND_BADGE, around))
     doubts = "".join(
         f'<span class="nl-labelled nl-wrong">{text}</span>' for text, holds in warnings if holds
     )
-    return (
-        f'<div class="nl-patchline">{score}<span class="nl-called nl-{TONES[called]}">'
-        f"{call_text(called)}</span>{label}{doubts}<small>{where}</small></div>"
-    )
+    return patch_line(row.prob_tumour, outcome(row), f"{label}{doubts}<small>{where}</small>")
 
 
 def _figure(source: str, path: str) -> str:
@@ -161,7 +156,7 @@ def _mapper(row: ScoreRow, classifier: Classifier | None) -> Classifier | None:
 
 def _map_toggle(row: ScoreRow, *, possible: bool) -> bool:
     """Draw the switch of the map, which holds from patch to patch, and return whether it is on."""
-    on = bool(widgets.chosen(_WANTED))
+    on, other = bool(widgets.chosen(_WANTED)), row.status is Status.SCORED and not possible
     button(
         "Hide Grad-CAM" if on else "Grad-CAM",
         "map",
@@ -170,7 +165,7 @@ def _map_toggle(row: ScoreRow, *, possible: bool) -> bool:
         shortcut="M",
         type="primary" if on else "secondary",
         disabled=not possible,
-        help=words.MAP_OTHER_MODEL if row.status is Status.SCORED and not possible else None,
+        help=MAP_OTHER_MODEL.format(what="batch") if other else None,
     )
     return on and possible
 

@@ -71,20 +71,15 @@ AROUND_BADGE: Final = "decided by the surroundings"
 SHOW_THESE: Final = "Show these"
 SHOW_ALL: Final = "Show all"
 ONLY_UNLIKE: Final = "Only patches unlike the training data"
-UNLIKE_BADGE: Final = "unlike the training data"
 SEARCH: Final = "Search the list"
 TABLE_NAME: Final = "Scored patches of this batch"
 ENLARGE_HELP: Final = "Shows the picture larger."
-MAP_OTHER_MODEL: Final = (
-    "This batch was scored by a different model; a map would explain a different score."
-)
 MAP_TURNED: Final = "The map shows evidence against tumour."
 MORE: Final = "Rename or delete"
 FINISH_FIRST: Final = "Available once the batch is finished and contains a score."
 TO_REVIEW: Final = "Read these patches yourself, one by one, and record your verdicts."
 TO_THRESHOLD: Final = "Move the threshold and see which calls of these patches change."
 TO_EXPLAIN: Final = "See what the score of this patch is based on."
-HERE: Final = "Does it work here?"
 TO_HERE: Final = (
     "Compare these labelled patches with what the model claims, and decide whether to use it."
 )

@@ -13,6 +13,7 @@ from app.screens.shared import parts
 from app.screens.shared.model import latest_decision
 from app.screens.shared.sources import try_samples
 from app.screens.shared.ways import try_threshold
+from app.screens.shared.words import HERE
 from app.state import address
 from core.bundle import Card, OperatingPoint, metric_name
 from core.engine import Engine
@@ -53,7 +54,7 @@ def ways_to_go(store: JobStore, *, can_score: bool) -> None:
     if parts.button("Score my patches", "overview-batch", "grid_view"):
         address.job.look_at(None)
         st.switch_page("views/batch.py")
-    if parts.button(words.HERE, "overview-here", "science"):
+    if parts.button(HERE, "overview-here", "science"):
         address.job.look_at(None)
         st.switch_page("views/here.py")
 

@@ -22,7 +22,6 @@ STEPS: Final = (
         "report.",
     ),
 )
-HERE: Final = "Does it work here?"
 SAMPLE_ALT: Final = "A drawn sample with the centre 32 × 32 outlined"
 SAMPLE: Final = (
     "A drawn sample, not tissue. Only tumour inside the outline counts; tumour around it does not."

@@ -18,7 +18,7 @@ from app.state import widgets
 from core.errors import NodelensError
 from core.scoring.results import Outcome
 from core.statistics import Curve
-from core.wording import percent
+from core.wording import call_text, percent, score_text
 
 T = TypeVar("T")
 Tone = Literal["plain", "tumour", "no-tumour", "grey-zone", "quiet"]
@@ -226,6 +226,13 @@ def rename_field(
             rename(new)
 
     st.text_input(label, value=name, key=key, max_chars=most, on_change=changed)
+
+
+def patch_line(score: float | None, called: Outcome, more: str) -> str:
+    """Return score and call of a patch in one line, with more HTML after them."""
+    shown = "" if score is None else f"<b>{score_text(score)}</b>"
+    call = f'<span class="nl-called nl-{TONES[called]}">{call_text(called)}</span>'
+    return f'<div class="nl-patchline">{shown}{call}{more}</div>'
 
 
 def patch_picture(png: bytes, alt: str) -> None:

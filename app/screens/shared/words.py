@@ -66,6 +66,11 @@ USED_HERE: Final = "the model is used here at {version}, threshold {threshold:.4
 NOT_USED_HERE: Final = "the model is not to be used here"
 LATEST_DECISION: Final = "Latest decision: {decision}."
 MAP_HELP: Final = "Grad-CAM: where the network's last layers find evidence for tumour."
+MAP_OTHER_MODEL: Final = (
+    "This {what} was scored by a different model; a map would explain a different score."
+)
+UNLIKE: Final = "unlike the training data"
+HERE: Final = "Does it work here?"
 APPLY: Final = "Apply {version} to this batch"
 APPLY_HELP: Final = (
     "The scores stay; only the calls change. Each row names the version that made its call."

@@ -10,8 +10,8 @@ import streamlit as st
 
 from app import resources
 from app.screens.shared.component import component
-from app.screens.shared.parts import TONES, empty, facts
-from app.screens.shared.words import MAP_HELP
+from app.screens.shared.parts import badge, empty, facts, patch_line
+from app.screens.shared.words import MAP_HELP, MAP_OTHER_MODEL, UNLIKE
 from app.screens.slides import words
 from app.state import address, widgets
 from core.bundle import same_model
@@ -27,7 +27,7 @@ from core.slides.exports import Placing
 from core.slides.outlines import find_regions
 from core.slides.store import SlideStore
 from core.slides.view import TILE_PX
-from core.wording import call_text, number, percent, score_text
+from core.wording import call_text, number, percent
 
 _SCRIPT: Final = Path(__file__).with_name("viewer.js")
 _MAP: Final = "slide-map"
@@ -103,7 +103,7 @@ def cell_panel(store: SlideStore, job: Job, classifier: Classifier | None) -> No
     if scored and classifier is not None:
         scored_by = resources.slide_summary(store, job)["spec"]["model_id"]
         other = not same_model(scored_by, classifier.model_id)
-        about = words.MAP_OTHER_MODEL if other else MAP_HELP
+        about = MAP_OTHER_MODEL.format(what="slide") if other else MAP_HELP
         on = st.toggle(words.MAP, key=_MAP, help=about, disabled=other, persist_state="session")
         if on and not other:
             shown = _map(classifier, patch) or shown
@@ -129,12 +129,8 @@ def _line(cells: Cells, at: tuple[int, int]) -> str:
             why = call_text(Outcome.FAILED)
         return f'<div class="nl-patchline"><span>{escape(why)}</span>{where}</div>'
     called = {1: Outcome.TUMOUR, 0: Outcome.NO_TUMOUR}.get(int(cells.call[at]), Outcome.GREY_ZONE)
-    unlike = cells.domain_distance[at] > 1
-    badge = f'<span class="nl-badge nl-badge-bad">{words.UNLIKE}</span>' if unlike else ""
-    return (
-        f'<div class="nl-patchline"><b>{score_text(float(cells.prob_tumour[at]))}</b>'
-        f'<span class="nl-called nl-{TONES[called]}">{call_text(called)}</span>{badge}{where}</div>'
-    )
+    unlike = badge(UNLIKE, "bad") if cells.domain_distance[at] > 1 else ""
+    return patch_line(float(cells.prob_tumour[at]), called, unlike + where)
 
 
 def _facts(store: SlideStore, job: Job, cells: Cells, at: tuple[int, int]) -> dict[str, str]:

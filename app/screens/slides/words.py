@@ -78,10 +78,6 @@ SURROUNDINGS: Final = (
     "Left: the patch that was scored; the outlined centre is the cell. Right: its surroundings."
 )
 MAP: Final = "Grad-CAM"
-MAP_OTHER_MODEL: Final = (
-    "This slide was scored by a different model; a map would explain a different score."
-)
-UNLIKE: Final = "unlike the training data"
 UNLIKE_MANY: Final = (
     "{share} of the scored cells are unlike the training data. Do not rely on their scores; "
     "check organ, stain, focus and pixel size."
