@@ -12,7 +12,6 @@ from app.screens.audit import (
     findings,
     labels,
     pairs,
-    patch,
     patches,
     point_map,
     words,
@@ -62,7 +61,7 @@ def result(store: AuditStore, job: Job, inputs: int) -> None:
     part = patches.part_choice(job.id)
     draw_part(store, job, view, part)
     keep_in_url("audit", {"part": part, "show": address.audit_shown()[0]})
-    patch.patch_dialog(store, job, view)
+    patches.patch_dialog(store, job, view)
     audits.to_batch(store, job, resources.job_store(settings))
 
 

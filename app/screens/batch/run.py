@@ -49,7 +49,12 @@ def before_start(
     report = looked_at(store, job, way_out)
     if report is None:
         return
-    section("What you added", _looked_at(report))
+    checked, count = "every file was checked", report.readable
+    amount = f"{count:,} patch{'es' * (count != 1)}"
+    if report.looked_at < report.inputs:
+        checked = f"based on the first {report.looked_at:,} of {report.inputs:,} files"
+        amount = f"{report.inputs:,} files"
+    section("What you added", checked)
     input_report(report)
     if said_of_tables(report.unused_tables):
         st.caption(words.LABELS_LATER)
@@ -77,7 +82,7 @@ def before_start(
         if fast is not None:
             speed = choice("Speed", _SPEEDS, _SPEED, default=Precision.EXACT)
         start_button(
-            f"Start scoring {_to_score(report)}",
+            f"Start scoring {amount}",
             partial(_start, store, job, classifier),
             disabled=not store.is_writable,
         )
@@ -93,18 +98,6 @@ def _views_note(views: TestTimeAugmentation, card: Card) -> str:
     if views is TestTimeAugmentation.D4_NEAR and measured is not None:
         return words.VIEWS_NEAR.format(band=measured.band_logit, share=percent(measured.share, 0))
     return words.VIEWS_EIGHT if views is TestTimeAugmentation.D4 else words.VIEWS_ONE
-
-
-def _looked_at(report: InputReport) -> str:
-    if report.looked_at < report.inputs:
-        return f"based on the first {report.looked_at:,} of {report.inputs:,} files"
-    return "every file was checked"
-
-
-def _to_score(report: InputReport) -> str:
-    if report.looked_at < report.inputs:
-        return f"{report.inputs:,} files"
-    return f"{report.readable:,} patch{'es' * (report.readable != 1)}"
 
 
 def _first_pictures(store: JobStore, job: Job, report: InputReport) -> None:
