@@ -33,12 +33,10 @@ class AddressedValue:
         on_change: Callable[[], None] = lambda: None,
         beside: Sequence[str] = (),
     ) -> None:
-        """Name it.
+        """Give it a name in the URL.
 
-        Args:
-            name: In the URL.
-            on_change: Forgets what was about the value before.
-            beside: What else goes from the URL when something else is looked at.
+        `on_change` forgets what was about the value before; what stands beside it in the URL goes
+        too when something else is looked at.
         """
         self._name = name
         self._on_change = on_change

@@ -81,8 +81,7 @@ def scored_by(batch: BatchRows) -> None:
 def only(job: Job, name: str) -> bool:
     """Draw the button that shows only the patches of one of `_ONLY`, then all again.
 
-    Returns:
-        Whether it was pressed: a fragment has to run the page again.
+    Return whether it was pressed: a fragment has to run the page again.
     """
     on = bool(widgets.chosen(f"{name}-{job.id}"))
     label, show = words.SHOW_ALL if on else words.SHOW_THESE, "" if on else name

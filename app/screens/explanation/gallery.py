@@ -148,11 +148,7 @@ def _work(
     lacking: Callable[[], list[int]],
     measure: Callable[[list[int]], None],
 ) -> bool:
-    """Measure pass by pass until nothing is lacking.
-
-    Returns:
-        Whether anything was measured, and nothing failed.
-    """
+    """Measure pass by pass until nothing is lacking; return whether anything was."""
     left = lacking()
     worked = bool(left)
     try:

@@ -151,13 +151,9 @@ class Cell(Markup):
 def table_html(
     head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "nl-table", name: str = ""
 ) -> Markup:
-    """Return a table whose first column names the rows.
+    """Return a table whose first column names the rows; its name is read out, not drawn.
 
-    Args:
-        head: Names of the columns.
-        rows: Their cells; text is escaped, `Markup` is what stands in one, `Cell` is a whole one.
-        kind: Class of the table.
-        name: Read out, not drawn.
+    Text in the cells is escaped, `Markup` is what stands in one, `Cell` is a whole one.
     """
     join = Markup("").join
     heads = join(_cell(text, "th", Markup(" scope=col")) for text in head)
@@ -250,12 +246,8 @@ def download(
 ) -> None:
     """Draw a button that gives a file; a function makes it when it is asked for.
 
-    Args:
-        label: On the button.
-        data: The file, or what makes it.
-        file_name: What to call it; the part before its suffix is cut to a sane length.
-        key: Of the button.
-        more: Help, width and the like; they take the place of what is usual here.
+    Of its name, the part before the suffix is cut to a sane length. `more`, such as help and width,
+    takes the place of what is usual here.
     """
     usual = {"mime": "application/octet-stream", "icon": ":material/download:"}
     stem, dot, suffix = file_name.rpartition(".")
@@ -279,12 +271,8 @@ def kept_a_while(make: Callable[[], bytes], mime: str, name: str) -> Callable[[]
 
     Streamlit (1.67) drops a file that is made when it is asked for once any two runs of anybody's
     pages have ended, on a busy server before the browser's request is there; the reader's download
-    fails then.
-
-    Args:
-        make: Makes it. Called by no session, as Streamlit calls what a download defers.
-        mime: Its media type, and
-        name: its name, both as the button has them: they are a part of what it is found by.
+    fails then. It calls what makes the file outside of any session, and finds the file by its media
+    type and name as well: both have to be the button's.
     """
 
     def made() -> bytes:

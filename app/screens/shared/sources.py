@@ -223,14 +223,9 @@ def chosen_columns(
 ) -> tuple[Called | None, bool]:
     """Draw the choice of columns where a table has other names; say whether it was drawn.
 
-    What is called otherwise comes first, None while the choice cannot be used.
-
-    Args:
-        key: Of the widgets.
-        there: The columns of the table, with their spelling in the file.
-        roles: Names in `core.tables.COLUMNS`.
-        needed: Groups of these, of each of which one is needed.
-        about: Said above the choice.
+    What is called otherwise comes first, None while the choice cannot be used. `there` has the
+    spelling in the file, the roles are names in `core.tables.COLUMNS`, one of each group in
+    `needed` is needed, and `about` is said above the choice.
     """
     chosen: dict[str, str | None] = guessed_columns(list(there), roles)
     usual = {role for role, name in chosen.items() if name in {role, *_AS_THEY_ARE}}
