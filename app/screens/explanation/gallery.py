@@ -148,7 +148,10 @@ def _work(
     lacking: Callable[[], list[int]],
     measure: Callable[[list[int]], None],
 ) -> bool:
-    """Measure pass by pass until nothing is lacking; return whether anything was."""
+    """Measure pass by pass until nothing is lacking.
+
+    Return whether anything was, and nothing failed.
+    """
     left = lacking()
     worked = bool(left)
     try:
