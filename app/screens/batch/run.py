@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
-from app.screens.shared.jobs import apply_button, job_line, looked_at, so_far, start_button, stopped
+from app.screens.shared.jobs import apply_button, job_line, looked_at, so_far, stopped
 from app.screens.shared.parts import Stat, button, choice, section, show_problem, stat_strip
 from app.screens.shared.sources import said_of_tables
 from app.state import address, widgets
@@ -81,11 +81,9 @@ def before_start(
         speed = None
         if fast is not None:
             speed = choice("Speed", _SPEEDS, _SPEED, default=Precision.EXACT)
-        start_button(
-            f"Start scoring {amount}",
-            partial(_start, store, job, classifier),
-            disabled=not store.is_writable,
-        )
+        label, start = f"Start scoring {amount}", partial(_start, store, job, classifier)
+        blocked = not store.is_writable
+        button(label, "start", "play_arrow", start, type="primary", disabled=blocked)
     notes = [_views_note(views, card)]
     if speed is Precision.FAST and fast is not None:
         changed, of = fast.changed_calls, fast.patches

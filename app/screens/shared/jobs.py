@@ -142,15 +142,8 @@ def stopped(
     row = st.container(horizontal=True)
     if go_on is not None:
         with row:
-            start_button(label, go_on, key=key, disabled=not writable)
+            button(label, key, "play_arrow", go_on, type="primary", disabled=not writable)
     return row
-
-
-def start_button(
-    label: str, start: Callable[[], None], *, key: str = "start", disabled: bool = False
-) -> None:
-    """Draw the button that begins or continues what runs in the background."""
-    button(label, key, "play_arrow", start, type="primary", disabled=disabled)
 
 
 def looked_at(

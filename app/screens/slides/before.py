@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from app.screens.shared.jobs import job_line, so_far, start_button, stopped, waiting
+from app.screens.shared.jobs import job_line, so_far, stopped, waiting
 from app.screens.shared.parts import button, choice, section, show_problem
 from app.screens.slides import words
 from app.screens.slides.viewer import viewer
@@ -118,8 +118,8 @@ def _start(store: SlideStore, job: Job, classifier: Classifier) -> None:
 
     all_cells = choice("Cells to score", words.WHICH, key, on_change=chosen)
     st.caption(words.WHICH_NOTES[all_cells])
-    start = partial(store.start, job, classifier)
-    start_button("Score this slide", start, disabled=not store.jobs.is_writable)
+    start, blocked = partial(store.start, job, classifier), not store.jobs.is_writable
+    button("Score this slide", "start", "play_arrow", start, type="primary", disabled=blocked)
 
 
 def progress_line(store: SlideStore, job: Job, progress: JobProgress) -> None:
