@@ -1,7 +1,5 @@
 """Data set: choose one, see what is wrong with it first, then look at anything in it."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from app import resources
@@ -98,7 +96,7 @@ def start_page(store: AuditStore) -> None:
     audits.audit_list(store)
 
 
-style(Path(audits.__file__).with_name("audit.css"))
+style("audit")
 settings = model.settings_or_stop()
 kept = resources.audit_store(settings)
 current = jobs.current_job(address.audit, kept.jobs, "data set", words.TITLE, words.LEAD)

@@ -1,7 +1,6 @@
 """Batch scoring: bring patches, look at the input, score, read the result."""
 
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -106,7 +105,7 @@ def start_page(store: JobStore) -> DeltaGenerator:
     return ways
 
 
-parts.style(Path(browser.__file__).with_name("batch.css"))
+parts.style("batch")
 settings = model.settings_or_stop()
 kept = resources.job_store(settings)
 current = jobs.current_job(address.job, kept, "batch", words.TITLE, words.LEAD)

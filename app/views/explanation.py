@@ -1,7 +1,6 @@
 """Explanation: what a score reacted to, whether the map can be trusted, what the centre did."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
@@ -103,7 +102,7 @@ def view_of(collection: PatchCollection) -> str:
     return parts.choice("View", views, key, **kept)
 
 
-parts.style(Path(words.__file__).with_name("explanation.css"))
+parts.style("explanation")
 parts.page_title(words.TITLE, words.LEAD)
 settings = model.settings_or_stop()
 loaded = model.classifier_or_problem(settings)

@@ -1,7 +1,5 @@
 """Review: start or choose a case, then read it patch by patch."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from app import resources
@@ -29,7 +27,7 @@ def read(
     st.fragment(draw)(store, kept, case_id, person.name)
 
 
-parts.style(Path(desk.__file__).with_name("review.css"))
+parts.style("review")
 settings = model.settings_or_stop()
 reader = who.current_person(settings)
 looked_at = address.case.now()

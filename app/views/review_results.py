@@ -1,6 +1,5 @@
 """Review results: how far readers agree, what they corrected, the record and its files."""
 
-from pathlib import Path
 from typing import Final
 
 import streamlit as st
@@ -48,7 +47,7 @@ def _look_at() -> None:
     address.case.look_at(case.case if isinstance(case, CaseOpened) else None)
 
 
-parts.style(Path(numbers.__file__).with_name("review.css"))
+parts.style("review")
 parts.page_title(words.RESULTS_TITLE, words.RESULTS_LEAD)
 settings = model.settings_or_stop()
 try:

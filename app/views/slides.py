@@ -1,7 +1,6 @@
 """Slides: bring one, see what will be scored, score it, look at the scores where they are."""
 
 from importlib.util import find_spec
-from pathlib import Path
 
 import streamlit as st
 
@@ -14,7 +13,7 @@ from core.errors import NodelensError
 
 LIVE_EVERY_S = 1.0
 
-parts.style(Path(words.__file__).with_name("slides.css"))
+parts.style("slides")
 if not (find_spec("openslide") and find_spec("tifffile")):
     parts.page_title(words.TITLE, words.LEAD)
     st.info(words.NO_READER, icon=":material/extension:")

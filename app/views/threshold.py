@@ -1,7 +1,6 @@
 """Threshold: try one, see at once what it does, and lock it."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
@@ -59,7 +58,7 @@ def _fold(name: str, draw: Callable[[], None]) -> None:
             draw()
 
 
-style(Path(panel.__file__).with_name("threshold.css"))
+style("threshold")
 settings = model.settings_or_stop()
 title, source = st.columns([1.35, 1], gap="medium", vertical_alignment="center")
 with title:

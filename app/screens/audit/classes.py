@@ -7,13 +7,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import charts, resources
+from app import resources
 from app.charts import audit as audit_charts
 from app.screens.audit import patches, words
 from app.screens.audit.tiles import card, tile, tiles
 from app.screens.audit.words import unit_text
-from app.screens.shared.parts import button, chart, empty, section, table, with_small
-from app.screens.shared.parts import colours as page_colours
+from app.screens.shared.parts import button, chart, colours, empty, section, table, with_small
 from app.state import widgets
 from core.audit import MEASURES, QUALITY
 from core.audit.browse import AuditView, PatchChoice
@@ -28,14 +27,13 @@ _SEED: Final = "audit-examples-seed"
 
 def classes_panel(store: AuditStore, job: Job, view: AuditView) -> None:
     """Draw what tells the classes apart; the measures are folded."""
-    colours = page_colours()
     labels = ("no tumour", "tumour", "unknown")
     counts = {label: int((view.label_words == label).sum()) for label in labels}
     left, *grids = st.columns([1, 1.15, 1.15], gap="medium")
     with left:
         section("Classes", "click a bar to see its patches")
         chart(
-            audit_charts.class_bars(counts, colours=colours),
+            audit_charts.class_bars(counts, colours=colours()),
             "audit-class-chart",
             "How many patches have each label",
             partial(_select, view.job_id),
@@ -55,11 +53,11 @@ def classes_panel(store: AuditStore, job: Job, view: AuditView) -> None:
         pictures, histograms = st.columns([1, 1.15], gap="medium")
         with pictures:
             section("Mean and spread", "each pixel over the patches of a class")
-            chart(audit_charts.class_images(looks, colours=colours), "audit-class-images",
+            chart(audit_charts.class_images(looks, colours=colours()), "audit-class-images",
                   "Mean and standard deviation of the patches of each class")  # fmt: skip
         with histograms:
             section("Pixels", "colour and stain of all pixels, by class")
-            chart(audit_charts.pixel_histograms(looks, colours=colours), "audit-class-pixels",
+            chart(audit_charts.pixel_histograms(looks, colours=colours()), "audit-class-pixels",
                   "Histograms of red, green, blue, haematoxylin and eosin by class")  # fmt: skip
         st.caption(words.LOOKS)
     fold = st.expander(words.ALL_MEASURES.format(measures=len(MEASURES)), on_change="rerun",
@@ -98,7 +96,6 @@ _FIRST: Final = 15
 
 def measures_panel(view: AuditView) -> None:
     """Draw distributions and associations; a selection in each chooses patches."""
-    colours = page_colours()
     measure = st.selectbox(
         "Measure", MEASURES, format_func=measure_text, key="audit-measure",
         help="\n\n".join(f"{measure_text(name)}: {text}" for name, text in QUALITY.items()),
@@ -115,7 +112,7 @@ def measures_panel(view: AuditView) -> None:
                 bins.edges,
                 bins.counts,
                 title=f"{name.capitalize()} ({unit_text(measure)})",
-                colours=colours,
+                colours=colours(),
             ),
             f"audit-histogram-{measure}",
             f"Distribution of {name} in each class",
@@ -123,7 +120,7 @@ def measures_panel(view: AuditView) -> None:
         )
         outside = f" {bins.outside:,} values lie beyond the ends." if bins.outside else ""
         st.caption(f"Share of the class in each of {len(bins.edges) - 1} bins.{outside}")
-    _associations(view, colours)
+    _associations(view)
 
 
 def _select_bins(measure: str, bars: list[Any]) -> None:
@@ -131,7 +128,7 @@ def _select_bins(measure: str, bars: list[Any]) -> None:
     patches.show(PatchChoice("bins", "|".join([measure, *parts])) if parts else PatchChoice())
 
 
-def _associations(view: AuditView, colours: charts.Colours) -> None:
+def _associations(view: AuditView) -> None:
     section("How well single image measures predict the label", "click a point")
     associations = view.audit.table("associations")
     if associations is None or associations.empty:
@@ -143,7 +140,7 @@ def _associations(view: AuditView, colours: charts.Colours) -> None:
     whole = st.toggle(f"Show all {len(associations)} measures", key="audit-all-measures")
     shown = associations if whole else associations.head(_FIRST)
     chart(
-        audit_charts.association_dots(shown, measure_text, colours=colours),
+        audit_charts.association_dots(shown, measure_text, colours=colours()),
         f"audit-dots-{len(shown)}",
         "AUROC of each measure alone, with 95 % intervals",
         _select_dot,

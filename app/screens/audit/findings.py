@@ -58,16 +58,10 @@ def headline_numbers(view: AuditView, inputs: int) -> None:
         Stat(
             "Findings",
             f"{len(view.findings)}",
-            f"{_counted(counts[Severity.ERROR], 'error')}, "
-            f"{_counted(counts[Severity.WARNING], 'warning')}, "
-            f"{_counted(counts[Severity.NOTE], 'note')}",
+            ", ".join(f"{count} {kind}{'s' * (count != 1)}" for kind, count in counts.items()),
         ),
     ]
     stat_strip(*stats)
-
-
-def _counted(count: int, name: str) -> str:
-    return f"{count} {name}{'s' * (count != 1)}"
 
 
 def findings_panel(view: AuditView) -> None:

@@ -59,10 +59,7 @@ _ALONE: Final = 192
 _BESIDE: Final = 96
 _A_PAGE: Final = 36
 _PAGE: Final = "show-page"
-_FILES: Final[tuple[tuple[str, str, Callable[[AuditView, Rows], bytes]], ...]] = (
-    ("CSV", "csv", lambda view, rows: csv_bytes(exported(view, rows))),
-    ("Parquet", "parquet", lambda view, rows: parquet_bytes(exported(view, rows))),
-)
+_FILES: Final = {"CSV": csv_bytes, "Parquet": parquet_bytes}
 
 
 def part_choice(job_id: str) -> str:
@@ -133,16 +130,17 @@ def patches_alone(store: AuditStore, job: Job, view: AuditView) -> None:
     measure = filters.measure if by_measure else chosen.measure
     _page(store, job, view, rows, measure, side=_ALONE)
     with st.container(horizontal=True, vertical_alignment="center"):
-        for label, suffix, make in _FILES:
-            download(
-                f"{label}, {len(rows):,} rows",
-                partial(make, view, rows),
-                f"audit-{job.name}.{suffix}",
-                f"audit-rows-{suffix}",
-                disabled=not len(rows),
-            )
+        for kind, written in _FILES.items():
+            label, suffix = f"{kind}, {len(rows):,} rows", kind.lower()
+            make = partial(_file, written, view, rows)
+            name, key = f"audit-{job.name}.{suffix}", f"audit-rows-{suffix}"
+            download(label, make, name, key, disabled=not len(rows))
     counts = {"measures": len(MEASURES), "quality": len(QUALITY), "flags": len(FLAGS)}
     st.caption(words.DOWNLOADS.format(**counts))
+
+
+def _file(written: Callable[[pd.DataFrame], bytes], view: AuditView, rows: Rows) -> bytes:
+    return written(exported(view, rows))
 
 
 def headline(chosen: Chosen) -> None:

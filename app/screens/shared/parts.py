@@ -44,10 +44,10 @@ class Stat:
     tone: Tone = "plain"
 
 
-def style(path: Path) -> None:
-    """Load the style sheet of a page, beside the shell's; called once by the page."""
+def style(page: str) -> None:
+    """Load the style sheet of a page's folder, beside the shell's; called once by the page."""
     with st.container(key="nl-keep-style"):
-        st.html(path)
+        st.html(Path(__file__).parents[1] / page / f"{page}.css")
 
 
 def page_title(title: str, lead: str) -> None:
