@@ -58,7 +58,8 @@ if __name__ == "__main__":
     )
     shell.shell()
     address.arrive(page.url_path)
-    page.run()
+    with shell.faults_told():
+        page.run()
 else:
     from app.starting import parts
 

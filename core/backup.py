@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from core.errors import RunError
+from core.errors import RunError, not_allowed
 from core.settings import Settings
 
 _SMALL: Final = ("operating_points", "local_decisions", "review_patches")
@@ -26,14 +26,15 @@ def back_up(settings: Settings, target: Path, *, jobs: bool = False) -> list[str
         jobs: Copy batches and audits too; one under way is copied as far as it is.
 
     Raises:
-        RunError: The target exists, or there is nothing to copy.
+        RunError: The target exists, there is nothing to copy, or some of it cannot be read; all
+            else is copied then.
     """
     if target.exists():
         raise RunError(f"{target} already exists. Name a new folder for each backup.")
     if not settings.data_dir.is_dir():
         raise RunError(f"There is no data folder {settings.data_dir}. Check NODELENS_DATA_DIR.")
     target.mkdir(parents=True, mode=0o700)
-    copied = []
+    copied, missing = [], list[str]()
     for file in (settings.review_anchors, settings.pseudonym_key):
         if file.is_file():
             shutil.copy2(file, target / file.name)
@@ -48,6 +49,19 @@ def back_up(settings: Settings, target: Path, *, jobs: bool = False) -> list[str
         copied.append(settings.review_store.name)
     for name in (*_SMALL, *(_LARGE if jobs else ())):
         if (settings.data_dir / name).is_dir():
-            shutil.copytree(settings.data_dir / name, target / name)
+            try:
+                shutil.copytree(settings.data_dir / name, target / name)
+            except shutil.Error as error:
+                missing += [str(source) for source, *_ in error.args[0]]
+            except OSError as error:
+                if not not_allowed(error):
+                    raise
+                missing.append(str(error.filename))
             copied.append(name)
+    if missing:
+        raise RunError(
+            f"{target} is not complete: this account cannot read {missing[0]}"
+            + (f" and {len(missing) - 1:,} more. " if missing[1:] else ". ")
+            + "Have the permissions corrected, and make another backup."
+        )
     return copied

@@ -149,6 +149,26 @@ def test_a_backup_taken_while_somebody_writes_is_whole(data: Path, tmp_path: Pat
     assert list((tmp_path / "all" / "jobs").iterdir())
 
 
+def test_a_backup_copies_what_it_can_and_names_what_it_cannot(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever runs the tests may be allowed everything, so one answer of the system is made up."""
+    store = JobStore(data / "jobs")
+    sealed, open_one = (store.add_server_path("alice", name, tmp_path).id for name in "ab")
+    listed = os.scandir
+
+    def scandir(at: Path) -> object:
+        if Path(at).name == sealed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(at))
+        return listed(at)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    target = tmp_path / "copy"
+    assert main(["backup", str(target), "--jobs"]) == 2
+    assert f"this account cannot read {data / 'jobs' / sealed}." in capsys.readouterr().err
+    assert (target / "jobs" / open_one / "job.json").is_file()
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -1,7 +1,10 @@
 """What surrounds every page: the look, the notice, and the cookie of the reader's name."""
 
 import json
+import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
@@ -10,10 +13,12 @@ import streamlit as st
 
 from app import charts, resources
 from app.screens.shared import words
+from app.screens.shared.parts import plain, show_problem
 from app.state import identity, widgets
-from core.errors import NodelensError
+from core.errors import NodelensError, why
 from core.files import existing_above
 from core.jobs.folder import why_unchanged
+from core.log import event, where
 
 _HERE: Final = Path(__file__).parent
 _STYLE: Final = _HERE / "theme.css"
@@ -46,6 +51,19 @@ def shell() -> None:
                 unsafe_allow_javascript=True,
             )
     _installation()
+
+
+@contextmanager
+def faults_told() -> Iterator[None]:
+    """Say which file or folder a page cannot use; the other pages may still work."""
+    try:
+        yield
+    except NodelensError as error:
+        show_problem(error)
+    except OSError as error:
+        event("fault", level=logging.ERROR, error=where(error))
+        part = Path(error.filename or "A file").name
+        st.error(words.CANNOT_USE.format(part=plain(part), why=plain(why(error))))
 
 
 def _installation() -> None:

@@ -15,6 +15,10 @@ NO_MODEL: Final = (
     "the model's folder in NODELENS_MODEL and its device in NODELENS_DEVICE, then restarts the "
     "app. You can still read earlier results."
 )
+CANNOT_USE: Final = (
+    "{part} cannot be used: {why}. Tell whoever runs NodeLens; "
+    "`python -m core doctor` says what is wrong."
+)
 KEPT_DAYS: Final = (
     "This installation deletes a batch, with its files and scores, {days} days after anyone last "
     "worked on it. Download what you want to keep."

@@ -144,6 +144,15 @@ def test_a_data_folder_that_cannot_be_written_is_said_on_each_page_and_breaks_no
     assert not open_page(view).button
 
 
+@pytest.mark.parametrize("view", ["", "batch", "threshold"])
+def test_a_part_of_the_data_folder_that_cannot_be_used_is_named(
+    open_page: OpenPage, data_dir: Path, view: str
+) -> None:
+    data_dir.mkdir()
+    (data_dir / "jobs").write_text("not a folder")
+    assert open_page(view).error[0].value.startswith("jobs cannot be used: ")
+
+
 def test_the_batch_page_starts_empty_and_says_what_to_do(open_page: OpenPage) -> None:
     page = open_page("batch")
     assert "No batch yet" in html(page)
