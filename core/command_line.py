@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn, Self
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, Token
 from cyclopts.argument import Argument
@@ -36,17 +36,17 @@ class PlainHelp:
     Markdown parser first.
     """
 
-    def render_usage(self, console: "Console", options: "ConsoleOptions", usage: object) -> None:
-        """Write the usage line."""
-        self._write(console, _words(usage))
-
     def render_description(
         self, console: "Console", options: "ConsoleOptions", description: object
     ) -> None:
         """Write what a command is for; paragraphs stay apart."""
-        paragraphs = str(getattr(description, "primary_renderable", description)).split("\n\n")
-        for paragraph in paragraphs:
-            self._write(console, " ".join(paragraph.split()))
+        for paragraph in _plain(description).split("\n\n"):
+            if words := " ".join(paragraph.split()):
+                filled = textwrap.fill(words, _width(console), break_on_hyphens=False)
+                console.print(filled, markup=False, highlight=False, soft_wrap=True)
+                console.print()
+
+    render_usage = render_description
 
     def __call__(self, console: "Console", options: "ConsoleOptions", panel: "HelpPanel") -> None:
         """Write a panel's entries."""
@@ -69,24 +69,18 @@ class PlainHelp:
         console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
         console.print()
 
-    def _write(self, console: "Console", text: str) -> None:
-        if text:
-            filled = textwrap.fill(text, _width(console), break_on_hyphens=False)
-            console.print(filled, markup=False, highlight=False, soft_wrap=True)
-            console.print()
-
 
 def _width(console: "Console") -> int:
     return min(console.width, _WIDEST)
 
 
-def _words(text: Any) -> str:  # noqa: ANN401 - a rich renderable
-    renderable = getattr(text, "primary_renderable", text)
-    return " ".join(str(renderable or "").split())
+def _plain(text: object) -> str:
+    """The text of what may be one of rich's renderables."""
+    return str(getattr(text, "primary_renderable", text) or "")
 
 
 def _explained(entry: "HelpEntry") -> str:
-    parts = [_words(entry.description)]
+    parts = [" ".join(_plain(entry.description).split())]
     if entry.choices:
         parts.append(f"[{', '.join(entry.choices)}]")
     if entry.required:

@@ -4,7 +4,6 @@ What a page says is in a Jinja template beside the code that fills it; names and
 escaped there.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ def page(template: Path = _FRAME, /, *, title: str, notice: str = "", **content:
     """Return a page with plotly.js inside and no address to load anything from.
 
     Args:
-        template: Extends `page.html.j2`; without one the page shows `figures`, by name.
+        template: Extends `page.html.j2`; without one the page shows `figures`, by their places.
         title: Of the page.
         notice: What follows "Research software, not a medical device."
         content: What the template asks for; it may call `chart`.
@@ -41,11 +40,6 @@ def page(template: Path = _FRAME, /, *, title: str, notice: str = "", **content:
     )
     environment.globals |= {"chart": chart, "plotlyjs": lambda: Markup(get_plotlyjs())}  # noqa: S704
     return environment.get_template(template.name).render(title=title, notice=notice, **content)
-
-
-def figures_page(title: str, figures: Mapping[str, go.Figure]) -> str:
-    """Return a page of nothing but figures, each with the name of its place."""
-    return page(title=title, figures=figures)
 
 
 def chart(figure: go.Figure, key: str) -> Markup:

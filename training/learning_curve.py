@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from core.command_line import say
 from core.errors import RunError
 from core.files import replacing, write_table
-from core.pages import dressed, error_bars, figures_page
+from core.pages import dressed, error_bars, page
 from core.thresholds.score_table import run_scores
 from training.bundling.performance import measure_performance
 from training.fitting import planned_split, run_fit
@@ -89,7 +89,8 @@ def run_curve(options: CurveOptions, *, should_stop: Callable[[], bool]) -> list
     write_table(root / TABLE_FILE, pd.DataFrame(map(asdict, points)))
     with replacing(root / PAGE_FILE) as file:
         figures = {"curve": curve_figure(points)}
-        file.write_text(figures_page("AUROC against training patches", figures), "utf-8")
+        text = page(title="AUROC against training patches", figures=figures)
+        file.write_text(text, "utf-8")
     return points
 
 

@@ -46,7 +46,7 @@ def audit_view(store: AuditStore, job: Job, limits: QualityLimits) -> AuditView:
     Raises:
         RunError: It has not begun.
     """
-    return AuditView.of(audit_key(store, job), _audit(store, job), limits)
+    return AuditView(audit_key(store, job), _audit(store, job), limits)
 
 
 @cached_by(lambda view, measure: (view.key, measure), entries=64)

@@ -1,6 +1,5 @@
 """An audit as the page shows it: which rows are looked at, why, in which order; no Streamlit."""
 
-import io
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,22 +28,22 @@ class AuditView:
         key: Changes when the tables do.
         audit: Its tables.
         limits: Of quality.
-        flags: One column of booleans for each of `FLAGS`.
-        findings: Errors first.
     """
 
     key: str
     audit: Audit
     limits: QualityLimits
-    flags: pd.DataFrame
-    findings: tuple[Finding, ...]
 
-    @classmethod
-    def of(cls, key: str, audit: Audit, limits: QualityLimits) -> "AuditView":
-        """Return the audit as it is under some limits."""
-        empty = audit.patches.empty
-        flags = pd.DataFrame(columns=list(FLAGS)) if empty else audit.flags(limits)
-        return cls(key, audit, limits, flags, audit.findings(limits))
+    @cached_property
+    def flags(self) -> pd.DataFrame:
+        """One column of booleans for each of `FLAGS`."""
+        empty = self.patches.empty
+        return pd.DataFrame(columns=list(FLAGS)) if empty else self.audit.flags(self.limits)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found, errors first."""
+        return self.audit.findings(self.limits)
 
     @property
     def patches(self) -> pd.DataFrame:
@@ -153,9 +152,7 @@ def csv_bytes(frame: pd.DataFrame) -> bytes:
 
 def parquet_bytes(frame: pd.DataFrame) -> bytes:
     """Return a table as Parquet."""
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
-    return buffer.getvalue()
+    return frame.to_parquet(index=False)
 
 
 _LABELS: Final = {"tumour": 1, "no tumour": 0}
@@ -234,14 +231,10 @@ def _of_finding(view: AuditView, shown: PatchChoice) -> Chosen | None:
 
 def _of_column(view: AuditView, shown: PatchChoice) -> Chosen | None:
     names = shown.value.split("|")
-    rows = np.flatnonzero(view.patches[shown.kind].isin(names).to_numpy())
+    cells = view.label_words if shown.kind == "label" else view.patches[shown.kind].to_numpy()
+    rows = np.flatnonzero(pd.Series(cells).isin(names))
     subject = shown.kind.capitalize() + "s" * (len(names) > 1)
     return Chosen(rows, f"{subject} {', '.join(names)}") if len(rows) else None
-
-
-def _of_label(view: AuditView, shown: PatchChoice) -> Chosen | None:
-    rows = np.flatnonzero(view.label_words == shown.value)
-    return Chosen(rows, f"Label {shown.value}") if len(rows) else None
 
 
 def _of_bins(view: AuditView, shown: PatchChoice) -> Chosen | None:
@@ -283,9 +276,7 @@ def _of_rows(view: AuditView, shown: PatchChoice) -> Chosen | None:
 
 _CHOOSERS: Final = {
     "finding": _of_finding,
-    "label": _of_label,
-    "slide": _of_column,
-    "split": _of_column,
+    **dict.fromkeys(("label", "slide", "split"), _of_column),
     "bins": _of_bins,
     "measure": _of_measure,
     "rows": _of_rows,

@@ -21,7 +21,6 @@ from typing import Any, Final, Protocol
 
 from pydantic import TypeAdapter
 
-from core.bundle import OperatingPoint
 from core.errors import RunError, SourceError, why
 from core.files import existing_above, replacing, write_json
 from core.patches import PatchEntry, PatchSource, ZipSource, files_source, open_source
@@ -125,6 +124,7 @@ class Job:
 
 
 _JOB: Final = TypeAdapter(Job)
+_APPLIED: Final = TypeAdapter(AppliedPoint)
 
 
 def why_unchanged(data_dir: Path) -> str:
@@ -474,8 +474,7 @@ class JobFolder:
         path = self.folder / job.id / _POINT_FILE
         if not path.is_file():
             return None
-        content = json.loads(path.read_text("utf-8"))
-        return AppliedPoint(OperatingPoint(**content.pop("point")), **content)
+        return _APPLIED.validate_json(path.read_bytes())
 
     def apply(self, job: Job, applied: AppliedPoint) -> None:
         """Call the finished rows at another operating point; their scores stay.
@@ -489,12 +488,8 @@ class JobFolder:
                 f"These scores are not from {applied.model_id}, so its threshold does not apply to "
                 "them. Re-score the batch."
             )
-        content = {
-            "point": applied.point.model_dump(mode="json"),
-            "model_id": applied.model_id,
-            "temperature": applied.temperature,
-        }
         self.require_writable()
+        content = _APPLIED.dump_python(applied, mode="json")
         write_json(self.folder / job.id / _POINT_FILE, content, indent=None)
 
     def write_run(self, job: Job, metadata: dict[str, Any]) -> None:

@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, Generic, Literal, Protocol, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
+from core.jobs.folder import Job
 from core.log import event, where
 
 SLICE_S: Final = 2.0
@@ -237,15 +238,6 @@ def _give_back_memory() -> None:
 T = TypeVar("T", bound=BackgroundTask)
 
 
-class HasId(Protocol):
-    """A job."""
-
-    @property
-    def id(self) -> str:
-        """What tells it from others."""
-        ...
-
-
 class Runner(Generic[T]):
     """The last task of each job; safe to use from several threads."""
 
@@ -254,17 +246,17 @@ class Runner(Generic[T]):
         self._tasks: dict[str, T] = {}
         self._lock = threading.Lock()
 
-    def task(self, job: HasId) -> T | None:
+    def task(self, job: Job) -> T | None:
         """Return the last task of a job in this process, ended or not; None without one."""
         with self._lock:
             return self._tasks.get(job.id)
 
-    def is_running(self, job: HasId) -> bool:
+    def is_running(self, job: Job) -> bool:
         """Return whether a job is being worked on."""
         task = self.task(job)
         return task is not None and task.is_alive()
 
-    def begin(self, job: HasId, make: Callable[[], T]) -> None:
+    def begin(self, job: Job, make: Callable[[], T]) -> None:
         """Start a job's task unless one is running."""
         with self._lock:
             task = self._tasks.get(job.id)
@@ -272,17 +264,17 @@ class Runner(Generic[T]):
                 self._tasks[job.id] = make()
                 self._tasks[job.id].start()
 
-    def cancel(self, job: HasId) -> None:
+    def cancel(self, job: Job) -> None:
         """Ask a running task to end soon; what it has done stays."""
         if task := self.task(job):
             task.stop.set()
 
-    def wait(self, job: HasId, timeout_s: float | None = None) -> None:
+    def wait(self, job: Job, timeout_s: float | None = None) -> None:
         """Wait until a job's task has ended."""
         if task := self.task(job):
             task.join(timeout_s)
 
-    def forget(self, job: HasId) -> None:
+    def forget(self, job: Job) -> None:
         """End a job's task and drop it."""
         self.cancel(job)
         self.wait(job)

@@ -246,10 +246,14 @@ def _require_few_members(archive: Path, name: str) -> None:
     if end64 >= 0 and len(tail) >= end64 + 48 and (members == 0xFFFF or directory == 0xFFFFFFFF):
         members, directory = struct.unpack("<QQ", tail[end64 + 32 : end64 + 48])
     if members > MAX_MEMBERS or directory > _MAX_DIRECTORY_BYTES:
-        raise SourceError(
-            f"{name} lists {members:,} files; at most {MAX_MEMBERS:,} are read. "
-            "Split the patches over several archives."
-        )
+        raise _too_many(name, members)
+
+
+def _too_many(name: str, members: int) -> SourceError:
+    return SourceError(
+        f"{name} lists {members:,} files; at most {MAX_MEMBERS:,} are read. "
+        "Split the patches over several archives."
+    )
 
 
 def _require_one(archive: Path, infos: list[zipfile.ZipInfo], name: str) -> None:
@@ -271,10 +275,7 @@ def _require_one(archive: Path, infos: list[zipfile.ZipInfo], name: str) -> None
 def _require_apart(infos: list[zipfile.ZipInfo], name: str) -> None:
     """Refuse an archive whose members share bytes: a small file would unpack without end."""
     if len(infos) > MAX_MEMBERS:
-        raise SourceError(
-            f"{name} lists {len(infos):,} files; at most {MAX_MEMBERS:,} are read. "
-            "Split the patches over several archives."
-        )
+        raise _too_many(name, len(infos))
     end = -1
     for info in sorted(infos, key=lambda one: one.header_offset):
         if info.header_offset < end:

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 from core.errors import RunError, SourceError
 from core.files import replacing, write_json
 from core.jobs.folder import Job, JobFolder, NamedBytes, StoredFile
-from core.jobs.runner import BackgroundTask, HasId, JobProgress, Runner
+from core.jobs.runner import BackgroundTask, JobProgress, Runner
 from core.patches import ImageU8
 from core.scoring import Classifier
 from core.slides.cells import Cells
@@ -278,7 +278,7 @@ class SlideStore(Runner[BackgroundTask]):
             )
         return summary is not None
 
-    def wait(self, job: HasId, timeout_s: float | None = None) -> None:
+    def wait(self, job: Job, timeout_s: float | None = None) -> None:
         """Wait until the slide's threads have ended."""
         self._looking.wait(job, timeout_s)
         super().wait(job, timeout_s)

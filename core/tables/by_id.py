@@ -3,7 +3,7 @@
 import contextlib
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -156,18 +156,16 @@ class KnownById:
         Args:
             paths: Of all patches.
         """
-        paths = list(paths)
-        return self._by_ending(paths)._in_other_capitals(paths)
-
-    def _by_ending(self, paths: Sequence[str]) -> "KnownById":
-        foreign = {key: None for key in self.rows if "/" in key}
-        own = [id_key(path) for path in paths] if foreign else []
+        own = [id_key(path) for path in paths]
         met = {tail for path in own for tail in endings(path)}
+        return self._by_ending(own, met)._in_other_capitals(own, met)
+
+    def _by_ending(self, own: Sequence[str], met: Collection[str]) -> "KnownById":
         here = {path: path for path in own}
         if len({path.partition("/")[0] for path in own}) == 1:
             here = {path.partition("/")[2]: path for path in own} | here
         claims: dict[str, dict[int, list[str]]] = {}
-        for key in foreign.keys() - met if own else ():
+        for key in (key for key in self.rows if "/" in key and key not in met):
             if tail := next((tail for tail in endings(key) if tail in here), ""):
                 claims.setdefault(here[tail], {}).setdefault(len(tail), []).append(key)
         ends: dict[str, str] = {}
@@ -180,10 +178,8 @@ class KnownById:
                 ends[best[0]] = path
         return self._respelled(ends, unclear, "in another folder", matched_by_ending)
 
-    def _in_other_capitals(self, paths: Sequence[str]) -> "KnownById":
-        own = [id_key(path) for path in paths]
-        met = {tail for path in own for tail in endings(path)}
-        unmet = [key for key in self.rows if key not in met] if own else []
+    def _in_other_capitals(self, own: Sequence[str], met: Collection[str]) -> "KnownById":
+        unmet = [key for key in self.rows if key not in met]
         whole: dict[str, set[str]] = {}
         names: dict[str, set[str]] = {}
         shared = len({path.partition("/")[0] for path in own}) == 1

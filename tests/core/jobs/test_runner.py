@@ -4,13 +4,13 @@ import re
 import threading
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
+from core.jobs import Job
 from core.jobs.runner import BackgroundTask, Places, Runner
 
-ONE, OTHER = SimpleNamespace(id="a"), SimpleNamespace(id="b")
+ONE, OTHER = (Job(id, "", "", "", server_path=None, uploads=()) for id in "ab")
 
 
 class Waiting(BackgroundTask):

@@ -45,7 +45,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[AuditStore, Job]
 @pytest.fixture
 def view(finished: tuple[AuditStore, Job]) -> AuditView:
     store, job = finished
-    return AuditView.of(f"{job.id}-0", open_audit(store.folder(job).path), QualityLimits())
+    return AuditView(f"{job.id}-0", open_audit(store.folder(job).path), QualityLimits())
 
 
 @pytest.fixture

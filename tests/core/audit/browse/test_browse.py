@@ -19,7 +19,7 @@ from tests.audited_toys import audited
 @pytest.fixture(scope="module")
 def view(tmp_path_factory: pytest.TempPathFactory) -> AuditView:
     store, job = audited(tmp_path_factory.mktemp("audited"))
-    return AuditView.of(f"{job.id}-0", open_audit(store.folder(job).path), QualityLimits())
+    return AuditView(f"{job.id}-0", open_audit(store.folder(job).path), QualityLimits())
 
 
 def test_a_selection_in_the_histogram_is_the_rows_in_its_bins(view: AuditView) -> None:
