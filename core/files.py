@@ -165,22 +165,18 @@ def append_record(path: Path, entry: Mapping[str, str]) -> None:
 
 def read_records(path: Path) -> list[dict[str, str]]:
     """Return the lines of a record, oldest first; what is torn or garbled is passed over."""
-    return [entry for entry in _records(path) if entry is not None]
+    entries = [entry for entry in _records(path) if entry is not None]
+    return [{str(key): str(value) for key, value in entry.items()} for entry in entries]
 
 
 def torn_records(path: Path) -> int:
     """Return how many lines of a record are passed over."""
-    return sum(entry is None for entry in _records(path))
+    return _records(path).count(None)
 
 
-def _records(path: Path) -> Iterator[dict[str, str] | None]:
-    for line in path.read_bytes().splitlines() if path.exists() else ():
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            entry = None
-        known = isinstance(entry, dict)
-        yield {str(key): str(value) for key, value in entry.items()} if known else None
+def _records(path: Path) -> list[dict[str, Any] | None]:
+    lines = path.read_bytes().splitlines() if path.exists() else ()
+    return [read_journal_line(line + b"\n") for line in lines]
 
 
 def take_lock(fd: int) -> bool:

@@ -45,21 +45,14 @@ _MIB: Final = 1024 * 1024
 
 @dataclass(frozen=True)
 class Settings:
-    """One installation.
+    """One installation; what each field means stands above, at its variable.
 
     Attributes:
-        data_dir: Where the app keeps what must outlive it.
-        model_dir: The model bundle.
-        device: "auto", "cpu" or "cuda".
-        precision: "exact" or "fast".
-        server_roots: Resolved folders below which users may name sources; empty switches it off.
-        max_upload_files: Files in one upload.
-        max_upload_bytes: Bytes in one upload.
-        leads: Names or logins of the leads.
-        anchors_file: Where ends of the record are noted; None is beside the record.
-        engines_dir: Where converted networks are kept; None is in the data folder.
-        quota_bytes: What one person's uploads may fill in all; None is no limit.
-        keep_days: Jobs are deleted so many days after they were last worked on; None is never.
+        server_roots: Resolved; empty switches it off.
+        anchors_file: None is beside the record.
+        engines_dir: None is in the data folder.
+        quota_bytes: None is no limit.
+        keep_days: None is never.
     """
 
     data_dir: Path

@@ -14,6 +14,7 @@ import pandas as pd
 from core.audit.columns import STATISTICS_OF, measure_text
 from core.audit.limits import FLAGS, QualityLimits, quality_flags
 from core.errors import Fault
+from core.tables import counted
 from core.wording import percent
 
 _SENTENCES: Final = Path(__file__).with_name("findings.toml")
@@ -77,11 +78,6 @@ def kinds() -> dict[str, dict[str, str]]:
     return tomllib.loads(_SENTENCES.read_text("utf-8"))
 
 
-def counted(count: int, one: str = "patch", many: str = "patches") -> str:
-    """Return "1 patch" or "1,234 patches"."""
-    return f"{count:,} {one if count == 1 else many}"
-
-
 def finding(
     kind: str,
     count: int,
@@ -106,7 +102,7 @@ def finding(
     if not count:
         return
     about = kinds()[kind]
-    n = counted(count, "file", "files") if about.get("of") == "files" else counted(count)
+    n = counted(count, "file") if about.get("of") == "files" else counted(count, "patch", "patches")
     yield Finding(
         kind,
         Area(about["area"]),
@@ -188,18 +184,18 @@ def _table_faults(faults: pd.DataFrame) -> Iterator[Finding]:
     for (kind, table), group in faults[~faults["kind"].isin(own)].groupby(["kind", "table"]):
         count = len(group)
         yield from finding(
-            str(kind), count, ids=group["id"], table=str(table), n=counted(count, "id", "ids")
+            str(kind), count, ids=group["id"], table=str(table), n=counted(count, "id")
         )
 
 
 def _balance(balance: pd.DataFrame) -> Iterator[Finding]:
     shared = balance.loc[(balance["by"] == "slide") & (balance["splits"] > 1), "name"]
-    slides = counted(len(shared), "slide", "slides")
+    slides = counted(len(shared), "slide")
     yield from finding("slide-in-two-splits", len(shared), ids=shared, n=slides)
     whole = balance[balance["by"] == "all"].iloc[0]
     labels = int(whole["labelled"])
     share = percent(whole["prevalence"])
-    yield from finding("class-balance", labels, share=share, n=counted(labels, "label", "labels"))
+    yield from finding("class-balance", labels, share=share, n=counted(labels, "label"))
     splits = balance[(balance["by"] == "split") & (balance["labelled"] > 0)]
     shares = splits["prevalence"]
     if len(splits) > 1 and shares.max() - shares.min() > _BALANCE_GAP:

@@ -10,12 +10,13 @@ import plotly.graph_objects as go
 
 from core import pages
 from core.audit.columns import measure_text
-from core.audit.findings import Area, Severity, counted
+from core.audit.findings import Area, Severity
 from core.audit.folder import Audit
 from core.audit.summaries import readable
 from core.files import replacing
 from core.patches import Patch, PatchSource
 from core.pictures import png_uri
+from core.tables import counted
 from core.wording import number, percent
 
 _TEMPLATE: Final = Path(__file__).with_name("report.html.j2")
@@ -170,4 +171,4 @@ def _pairs(pairs: pd.DataFrame, audit: Audit, source: PatchSource) -> Iterator[t
             both = (int(row["row_a"]), int(row["row_b"]))
             labels = " and ".join(str(audit.patches["label"].iloc[number]) for number in both)
             shown.append(({**row, "labels": labels}, _pictures(both, audit, source)))
-        yield str(kind), counted(len(group), "pair", "pairs"), shown
+        yield str(kind), counted(len(group), "pair"), shown

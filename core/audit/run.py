@@ -33,19 +33,6 @@ Result = dict[str, pd.DataFrame] | Skip | None
 """The tables that a step leaves, why it was left out, or None where it was stopped."""
 
 
-@dataclass(frozen=True, eq=False)
-class Watch:
-    """Who is told of progress and asked whether to stop.
-
-    Attributes:
-        on_progress: Called with (step, units done, units).
-        should_stop: Asked often; an audit that stopped goes on where it was.
-    """
-
-    on_progress: Callable[[str, int, int], None] = lambda step, done, total: None
-    should_stop: Callable[[], bool] = lambda: False
-
-
 def prepare(inputs: Inputs, path: Path, *, resume: bool) -> AuditFolder:
     """Return the folder of an audit, new or to be continued.
 
@@ -85,7 +72,8 @@ def run_audit(
     inputs: Inputs,
     folder: AuditFolder,
     *,
-    watch: Watch | None = None,
+    on_progress: Callable[[str, int, int], None] = lambda step, done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
     scores: Path | None = None,
     out_of_fold: bool = False,
 ) -> bool:
@@ -94,15 +82,16 @@ def run_audit(
     Args:
         inputs: As they were given to `prepare`.
         folder: From `prepare`.
-        watch: Progress and stop.
+        on_progress: Called with (step, units done, units).
+        should_stop: Asked often; an audit that stopped goes on where it was.
         scores: Output of `python -m core score`, or any table with `id` and `prob_tumour`, for the
             step "labels"; given to a finished audit, that step and the report follow.
         out_of_fold: Whether no score is of a model that was trained on the patch.
     """
     if scores is not None:
         folder.undo("labels")
-    progress = folder.read_progress()
-    return _Run(inputs, folder, watch or Watch(), scores, out_of_fold, progress).whole()
+    told = (on_progress, should_stop)
+    return _Run(inputs, folder, *told, scores, out_of_fold, folder.read_progress()).whole()
 
 
 @dataclass
@@ -111,7 +100,8 @@ class _Run:
 
     inputs: Inputs
     folder: AuditFolder
-    watch: Watch
+    on_progress: Callable[[str, int, int], None]
+    should_stop: Callable[[], bool]
     scores: Path | None
     out_of_fold: bool
     progress: AuditProgress
@@ -134,11 +124,11 @@ class _Run:
         """Do a step unless it is done; return False if it was stopped."""
         if name in self.progress.finished or name in self.progress.skipped:
             return True
-        if self.watch.should_stop():
+        if self.should_stop():
             return False
         started = time.perf_counter()
         self._write(replace(self.progress, step=name, done=0, total=0))
-        self.watch.on_progress(name, 0, 0)
+        self.on_progress(name, 0, 0)
         result = work(Audit(self.folder, self.folder.read_spec()))
         seconds = self.progress.seconds.get(name, 0.0) + time.perf_counter() - started
         done = replace(self.progress, seconds=self.progress.seconds | {name: round(seconds, 3)})
@@ -158,7 +148,7 @@ class _Run:
 
     def tell(self, done: int, total: int) -> None:
         """Pass progress on, and write it down at most twice a second."""
-        self.watch.on_progress(self.progress.step, done, total)
+        self.on_progress(self.progress.step, done, total)
         now = time.monotonic()
         if now - self._told > 0.5:
             self._told = now
@@ -171,7 +161,7 @@ class _Run:
                 source,
                 self.folder,
                 on_progress=self.tell,
-                should_stop=self.watch.should_stop,
+                should_stop=self.should_stop,
             )
             if not whole:
                 return None
@@ -185,9 +175,7 @@ class _Run:
         kept = self.folder.read("signatures")
         if kept is None or len(kept.columns) == 1:
             return Skip.NO_SIGNATURES
-        return related_patches(
-            audit.patches, kept, self.inputs.source, self.tell, self.watch.should_stop
-        )
+        return related_patches(audit.patches, kept, self.inputs.source, self.tell, self.should_stop)
 
     def _splits(self, audit: Audit) -> Result:
         pairs, groups = audit.table("pairs"), audit.table("groups")
@@ -197,7 +185,7 @@ class _Run:
         return Skip.NO_SPLITS if table is None else {"splits": table}
 
     def _statistics(self, audit: Audit) -> Result:
-        table = associations(audit.patches, self.tell, self.watch.should_stop)
+        table = associations(audit.patches, self.tell, self.should_stop)
         return None if table is None else {"associations": table}
 
     def _labels(self, audit: Audit) -> Result:
@@ -240,7 +228,7 @@ def audit_command(options: AuditOptions) -> int:
         run_audit(
             inputs,
             folder,
-            watch=Watch(on_progress=bars.show),
+            on_progress=bars.show,
             scores=options.scores,
             out_of_fold=options.out_of_fold,
         )

@@ -13,7 +13,7 @@ import pandas as pd
 from core.audit import AuditFolder
 from core.audit.folder import open_audit
 from core.audit.inputs import Inputs, inputs_of
-from core.audit.run import Watch, prepare, run_audit
+from core.audit.run import prepare, run_audit
 from core.audit.scores import batch_scores, judge, scores_of
 from core.errors import RunError
 from core.jobs.folder import Job, JobFolder
@@ -112,13 +112,13 @@ class AuditStore(Runner[BackgroundTask]):
             task.advance(done, total)
 
         inputs, path = self.inputs(job), self.folder(job).path
-        watch = Watch(on_progress=advance, should_stop=task.stop.is_set)
+        audit = partial(run_audit, inputs, on_progress=advance, should_stop=task.stop.is_set)
         with inputs.source:
             try:
                 folder = prepare(inputs, path, resume=True)
             except RunError:  # labels were added, or files beside those that were measured
                 folder = prepare(inputs, path, resume=False)
-            if not run_audit(inputs, folder, watch=watch) or classifier is None:
+            if not audit(folder) or classifier is None:
                 return
             scores = judge(
                 open_audit(path).patches,
@@ -130,7 +130,7 @@ class AuditStore(Runner[BackgroundTask]):
             if scores is not None:
                 folder.write("scores", scores)
                 folder.undo("labels")
-                run_audit(inputs, folder, watch=watch)
+                audit(folder)
 
     def remove(self, job: Job) -> None:
         """Stop and delete an audit with its uploaded files."""

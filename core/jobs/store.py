@@ -169,10 +169,8 @@ class JobStore(JobFolder, Runner[BackgroundTask]):
 
     def progress(self, job: Job) -> JobProgress:
         """Return how far the job is; also for jobs of a process that is gone."""
-        task = self.task(job)
-        return self._progress_on_disk(job) if task is None else task.progress()
-
-    def _progress_on_disk(self, job: Job) -> JobProgress:
+        if task := self.task(job):
+            return task.progress()
         path = self.journal(job)
         if not path.exists():
             return JobProgress("new")

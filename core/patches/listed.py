@@ -19,6 +19,7 @@ from core.tables import (
     id_key,
     matched_by_ending,
     matched_in_capitals,
+    noted,
     parse_label,
     read_table,
     spelled,
@@ -84,7 +85,12 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
     source.notes = (
         *rows.notes,
         *spelling_notes,
-        *_path_notes(table.name, backslashes, respelt, repeated),
+        *noted(
+            table.name,
+            (respelt, "path", "in quotes, with file: or with %20 for a space"),
+            (backslashes, "path", "with backslashes read as folders"),
+            (repeated, "row", "with a path that was already listed"),
+        ),
     )
     for matched, note in ((moved, matched_by_ending), (capitals, matched_in_capitals)):
         if matched:
@@ -199,15 +205,6 @@ def _one_for_two(
             f"{name} has {counted(len(both), 'file')} that more than one path ends in "
             f"({paths[0]} and {paths[1]})."
         )
-
-
-def _path_notes(name: str, backslashes: int, respelt: int, repeated: int) -> Iterator[str]:
-    if respelt:
-        yield f"{name}: {counted(respelt, 'path')} in quotes, with file: or with %20 for a space."
-    if backslashes:
-        yield f"{name}: {counted(backslashes, 'path')} with backslashes read as folders."
-    if repeated:
-        yield f"{name}: {counted(repeated, 'row')} with a path that was already listed."
 
 
 def _contradictions(

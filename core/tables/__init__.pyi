@@ -15,10 +15,11 @@ from .reading import COLUMNS as COLUMNS
 from .reading import SLIDE_COLUMNS as SLIDE_COLUMNS
 from .reading import TABLE_SUFFIXES as TABLE_SUFFIXES
 from .reading import Table as Table
+from .reading import counted as counted
 from .reading import guessed_columns as guessed_columns
 from .reading import is_table as is_table
 from .reading import lies_beside as lies_beside
+from .reading import noted as noted
 from .reading import parse_table as parse_table
+from .reading import plain_text as plain_text
 from .reading import read_table as read_table
-from .text import counted as counted
-from .text import plain_text as plain_text

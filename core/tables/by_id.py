@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from core.errors import SourceError
-from core.tables.reading import SLIDE_COLUMNS, Table
-from core.tables.text import counted
+from core.tables.reading import SLIDE_COLUMNS, Table, counted, noted
 
 _IMAGE_SUFFIX: Final = re.compile(r"\.(tiff?|png|jpe?g|bmp|webp)$", re.IGNORECASE)
 _SPLIT_WORDS: Final = {
@@ -358,12 +357,12 @@ def known_by_id(table: Table, columns: Sequence[str]) -> KnownById:
         for column in values:
             if row[column] != rows[key][column]:
                 contradictory[column][key] = None
-    counts = (
+    id_notes = noted(
+        table.name,
         (sum(_IMAGE_SUFFIX.search(i) is not None for i in ids), "id", "matched without the suffix"),
         (ids.count(""), "row", "with no id, skipped"),
         (len(repeated), "id", "more than once; the first row counts"),
     )
-    id_notes = [f"{table.name}: {counted(n, what)} {how}." for n, what, how in counts if n]
     contradictions = tuple(
         f"{table.name} gives {counted(len(keys), 'id')} more than one {column} "
         f"({', '.join(written[key] for key in list(keys)[:_SHOWN])})."

@@ -5,8 +5,11 @@ mended, and said with a number; what could be meant in two ways is refused by it
 """
 
 import csv
+import gzip
 import io
 import re
+import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +18,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import SourceError, in_a_line, why
 from core.files import unguarded
-from core.tables.text import MAX_TABLE_BYTES, clean, counted, decoded
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_TABLE_BYTES: Final = 512 * 1024 * 1024
+_UNSHOWABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_UNSEEN_AROUND: Final = (
+    "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
+"""Marks that programs put around text, as Windows does where a path is copied from Properties."""
+_GZIP: Final = b"\x1f\x8b"
+_OTHERS: Final = (
+    (b"PK\x03\x04", "an Excel file or a ZIP. Unpack it, or save it"),
+    (b"\xd0\xcf\x11\xe0", "an Excel file. Save it"),
+    (b"%PDF", "a PDF, not a table. Save the table"),
+    (b"{\\rtf", "formatted text (RTF), not a table. Save the table"),
+)
 UNKNOWN_WORDS: Final = frozenset(
     {"nan", "na", "n/a", "<na>", "none", "null", "nil", "unknown"}
     | {"#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!"}  # of spreadsheets
@@ -287,8 +302,7 @@ def _cells(
         (trimmed, "cell", "with spaces around the text, which were removed"),
         (replaced, "cell", "with characters that cannot be shown, which were replaced"),
     )
-    notes = tuple(f"{name}: {counted(n, what)} {how}." for n, what, how in counts if n)
-    return cells, numbers, notes
+    return cells, numbers, noted(name, *counts)
 
 
 def _refuse_many_rows(name: str, rows: int, columns: int) -> None:
@@ -352,7 +366,7 @@ def _mended(
     """Undo guards and decimal commas; empty the cells that say "unknown"."""
     import pandas as pd  # noqa: PLC0415 - likewise
 
-    cell_notes = []
+    cell_notes: list[str] = []
     for column, cells in rows.items():
         unknown = commas = texts = 0
         for place, cell in enumerate(cells):
@@ -371,15 +385,75 @@ def _mended(
             elif column in _NUMBERS and "," in cell and _DECIMAL_COMMA.fullmatch(cell):
                 cells[place] = cell.replace(",", ".")
                 commas += 1
-        if unknown and column in _READ:
-            cell_notes.append(f"{name}: {counted(unknown, 'cell')} in {column!r} count as unknown.")
-        if texts:
-            cell_notes.append(
-                f"{name}: {counted(texts, 'cell')} in {column!r} marked as text for a spreadsheet."
-            )
-        if commas:
-            cell_notes.append(
-                f"{name}: {counted(commas, 'number')} in {column!r} with a decimal comma."
-            )
+        cell_notes += noted(
+            name,
+            (unknown if column in _READ else 0, "cell", f"in {column!r} count as unknown"),
+            (texts, "cell", f"in {column!r} marked as text for a spreadsheet"),
+            (commas, "number", f"in {column!r} with a decimal comma"),
+        )
     table = pd.DataFrame(rows, index=pd.Index(numbers, dtype="int64"), dtype=str)
     return Table(name, table, (*notes, *cell_notes), spelt)
+
+
+def decoded(name: str, data: bytes) -> tuple[str, tuple[str, ...]]:
+    """Return the text of a table, and notes on how it was come by.
+
+    Raises:
+        SourceError: It is no text, empty, or unpacks to more than a table may have.
+    """
+    notes: tuple[str, ...] = ()
+    if data.startswith(_GZIP):
+        data, notes = _unpacked(name, data), (f"{name} was compressed with gzip.",)
+    for magic, what in _OTHERS:
+        if data.startswith(magic):
+            raise SourceError(f"{name} is {what} as comma-separated UTF-8 text.")
+    encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        text = data.decode("cp1252", errors="replace")
+        notes += (f"{name} is not UTF-8; its letters are read as Windows-1252.",)
+    if text.count("\0", 0, 4096) > min(len(text), 4096) // 8:
+        raise SourceError(f"{name} is not text. Save it as comma-separated UTF-8 text.")
+    text = text.rstrip("\x1a")  # DOS ends a text so
+    if not text.strip():
+        raise SourceError(f"{name} is empty. Name the columns in its first line.")
+    return text, notes
+
+
+def _unpacked(name: str, data: bytes) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            content = file.read(MAX_TABLE_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceError(f"{name} is damaged ({error}). Pack it again.") from None
+    if len(content) > MAX_TABLE_BYTES:
+        raise SourceError(
+            f"{name} unpacks to more than {MAX_TABLE_BYTES // 2**20} MiB. Split the table."
+        )
+    return content
+
+
+def plain_text(text: str) -> str:
+    """Return text that can be shown anywhere: no control and no direction characters."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("�" if unicodedata.category(char) in _UNSHOWABLE else char for char in text)
+
+
+def clean(cell: str) -> str:
+    """Return a cell without spaces around it, its letters composed, as `plain_text`."""
+    cell = cell.strip().strip(_UNSEEN_AROUND).strip()
+    if cell.isascii() and cell.isprintable():
+        return cell
+    return plain_text(unicodedata.normalize("NFC", cell))
+
+
+def counted(count: int, what: str, many: str = "") -> str:
+    """Return e.g. "1 row" or "1,200 rows"; `many` where it is not the one with an s."""
+    return f"{count:,} {what if count == 1 else many or f'{what}s'}"
+
+
+def noted(name: str, *counts: tuple[int, str, str]) -> tuple[str, ...]:
+    """Return a note on a table for each (count, of what, how it was) that is not of nothing."""
+    return tuple(f"{name}: {counted(n, what)} {how}." for n, what, how in counts if n)

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -26,18 +27,24 @@ from core.audit import (
 from core.audit.findings import find
 from core.audit.inputs import inputs_of
 from core.audit.measures import measure
-from core.audit.run import Watch, prepare, run_audit
+from core.audit.run import prepare, run_audit
 from core.errors import RunError
 from core.patches import ImageU8, open_source
 from tests.core.audit.conftest import CLEAN, Planted, clean_rows, write_kaggle
 from tests.toys import write_patches
 
 
-def audited(source: Path, out: Path, watch: Watch | None = None, *, resume: bool = False) -> Audit:
+def audited(
+    source: Path,
+    out: Path,
+    should_stop: Callable[[], bool] = lambda: False,
+    *,
+    resume: bool = False,
+) -> Audit:
     inputs = inputs_of(open_source(source))
     with inputs.source:
         folder = prepare(inputs, out, resume=resume)
-        run_audit(inputs, folder, watch=watch)
+        run_audit(inputs, folder, should_stop=should_stop)
     return open_audit(out)
 
 
@@ -91,7 +98,7 @@ def test_a_stopped_audit_continues_to_the_same_tables(
     monkeypatch.setattr(measuring, "PIECE", 8)
     unbroken = audited(planted.root, tmp_path / "unbroken")
     calls = iter(range(1000))
-    half = audited(planted.root, tmp_path / "out", Watch(should_stop=lambda: next(calls) > 4))
+    half = audited(planted.root, tmp_path / "out", lambda: next(calls) > 4)
     assert not half.progress.complete
     assert 0 < len(half.patches) < len(unbroken.patches)
     resumed = audited(planted.root, tmp_path / "out", resume=True)
@@ -106,17 +113,18 @@ def test_a_stopped_audit_continues_to_the_same_tables(
 
 _KILLED = """
 import os, signal, sys
+from collections.abc import Callable
 from pathlib import Path
 from core.audit import measuring
 from core.audit.inputs import inputs_of
-from core.audit.run import Watch, prepare, run_audit
+from core.audit.run import prepare, run_audit
 from core.patches import open_source
 measuring.BLOCK, measuring.PIECE = 16, 8
 inputs = inputs_of(open_source(Path(sys.argv[1])))
 def die(step, done, total):
     if done > 24:
         os.kill(os.getpid(), signal.SIGKILL)
-run_audit(inputs, prepare(inputs, Path(sys.argv[2]), resume=False), watch=Watch(on_progress=die))
+run_audit(inputs, prepare(inputs, Path(sys.argv[2]), resume=False), on_progress=die)
 """
 
 
