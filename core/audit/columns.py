@@ -99,7 +99,7 @@ TABLES: Final = {
     "associations": "each measure alone as a score for the label: measure, patches, auroc, low, "
     "high, method, slides, notes; an AUROC below 0.5 points to 'no tumour'",
     "pairs": "row_a, row_b, kind, orientation, shift_x_px, shift_y_px, score, label_conflict, "
-    "across_splits, across_slides: related patches, by row; see `relation.Relations`",
+    "across_splits, across_slides: related patches, by row; see `related_patches`",
     "groups": "row, group, size, label_conflict: their connected groups",
     "splits": "kind, a, b, detail, count, of, distance. common-slide: slide a is in the splits "
     "`detail`; crossing: `count` pairs of kind `detail` between splits a and b; touched: `count` "

@@ -15,9 +15,8 @@ from time import perf_counter, process_time
 import numpy as np
 import pandas as pd
 
-from core.audit.relations.related import find_relations
 from core.patches import ImageU8, Patch, open_source
-from tests.core.audit.relations.planted import recompressed, shifted, signed, turned
+from tests.core.audit.relations.planted import recompressed, related, shifted, signed, turned
 
 PLANTED, BATCH, TILE_PX, GRID_PX = 100, 256, 32, 16
 
@@ -33,7 +32,7 @@ def table_of(images: ImageU8) -> pd.DataFrame:
     return pd.concat(
         [signed(images[start : start + BATCH]) for start in starts],
         ignore_index=True,
-    )
+    ).assign(row=range(len(images)))
 
 
 def pixels(folder: Path) -> ImageU8:
@@ -83,7 +82,7 @@ def main() -> None:
     clean = table_of(images)
     say(f"signatures: {len(images) / (process_time() - start):.0f} patches/s on one core")
     start_s = perf_counter()
-    relations = find_relations(clean, lambda rows: images[list(rows)])
+    relations = related(images, clean)
     assert relations is not None
     say(f"relations of {len(images)}: {perf_counter() - start_s:.1f} s")
     pairs = relations.pairs
@@ -129,7 +128,8 @@ def main() -> None:
             names.append(f"drawn, shifts 8..48, JPEG {quality}" if quality else "drawn, shifted")
     everything = np.concatenate([images, np.stack(extra)])
     table = pd.concat([clean, table_of(np.stack(extra))], ignore_index=True)
-    relations = find_relations(table, lambda rows: everything[list(rows)])
+    table["row"] = range(len(everything))
+    relations = related(everything, table)
     assert relations is not None
     hits = set(zip(relations.pairs["row_a"], relations.pairs["row_b"], strict=True))
     result = pd.Series([pair in hits for pair in wanted]).groupby(pd.Series(names), sort=False)

@@ -1,7 +1,6 @@
 """The search for related patches: candidates from the signatures, confirmed on pixels."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import partial
 from typing import Final
@@ -30,27 +29,6 @@ class RelationKind(StrEnum):
     OVERLAP = "overlap"
 
 
-@dataclass(frozen=True, eq=False)
-class Relations:
-    """Every relation that was found and confirmed.
-
-    Attributes:
-        pairs: One row a pair, the closest kinds first. row_a and row_b: positions in the table,
-            row_a < row_b. kind: the closest `RelationKind` that holds. orientation: 0 to 7, how b
-            is turned to lie as a does (see `core.patches.patch.turn`). shift_x_px and shift_y_px:
-            where the left and the top edge of the turned b lie in a. score: normalised
-            cross-correlation of the detail that both show, 1 for the same pixels. label_conflict,
-            across_splits, across_slides: pandas "boolean", NA where a label, split or slide is not
-            known. Of k patches with the same bytes, pixels or views, the first is paired with each
-            of the others: k - 1 pairs, not k (k - 1) / 2.
-        groups: One row a patch that has a relation: row, group (0, 1, ...: patches that hang
-            together), size, and label_conflict for the whole group.
-    """
-
-    pairs: pd.DataFrame
-    groups: pd.DataFrame
-
-
 _PAIR: Final = {
     **dict.fromkeys(("row_a", "row_b"), "int64"),
     "kind": "str",
@@ -61,7 +39,7 @@ Match = tuple[int, int, RelationKind, int, int, int, float]
 """The columns `_PAIR` of two patches that show the same tissue."""
 
 
-def _relate(matches: list[Match], table: pd.DataFrame) -> Relations:
+def _relate(matches: list[Match], table: pd.DataFrame) -> pd.DataFrame:
     """Return matches with the conflicts and crossings that the table's columns show on top."""
     order = {kind: place for place, kind in enumerate(RelationKind)}
     matches = sorted(matches, key=lambda match: (order[match[2]], *match[:2]))
@@ -72,7 +50,7 @@ def _relate(matches: list[Match], table: pd.DataFrame) -> Relations:
         code, _ = pd.factorize(table[column])  # -1 where not known
         differ = pd.Series(code[first] != code[second], dtype="boolean")
         pairs[name] = differ.mask((code[first] < 0) | (code[second] < 0))
-    return Relations(pairs=pairs, groups=_groups(pairs, table))
+    return pairs
 
 
 def _groups(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -87,11 +65,7 @@ def _groups(pairs: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return groups.sort_values(["group", "row"], ignore_index=True)
 
 
-Load = Callable[[Sequence[int]], NDArray[np.uint8]]
-Progress = Callable[[int, int], None]
-
 _BLOCK = 256  # pairs whose pixels are in memory at once: at most 14 MB
-
 
 How = tuple[RelationKind, int, int, int, float]
 """A `Match` without its rows."""
@@ -103,26 +77,56 @@ def related_patches(
     patches: pd.DataFrame,
     signatures: pd.DataFrame,
     source: PatchSource,
-    on_progress: Progress,
-    should_stop: Callable[[], bool],
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, pd.DataFrame] | None:
-    """Return the tables `pairs` and `groups`, by row of the source; None if stopped.
+    """Return the pairs of patches that show the same tissue, confirmed on pixels; None if stopped.
+
+    Of patches that are equal in one of the eight views, only the first is searched for near
+    duplicates and overlaps; the groups carry them over to the others. Flat patches (see
+    `LEAST_TEXTURE`) are compared for equality only. Memory: about 5 kB a patch, beside the tables.
+
+    Args:
+        patches: Rows of `patches`.
+        signatures: Theirs.
+        source: The pixels; at most 512 patches are read at a time.
+        on_progress: Called with (pairs compared, pairs to compare).
+        should_stop: Asked between blocks of pairs.
+
+    Returns:
+        pairs: One row a pair, the closest kinds first. row_a and row_b: rows of the source, row_a <
+            row_b. kind: the closest `RelationKind` that holds. orientation: 0 to 7, how b is turned
+            to lie as a does (see `core.patches.patch.turn`). shift_x_px and shift_y_px: where the
+            left and the top edge of the turned b lie in a. score: normalised cross-correlation of
+            the detail that both show, 1 for the same pixels. label_conflict, across_splits,
+            across_slides: pandas "boolean", NA where a label, split or slide is not known. Of k
+            patches with the same bytes, pixels or views, the first is paired with each of the
+            others: k - 1 pairs, not k (k - 1) / 2.
+        groups: One row a patch that has a relation: row, group (0, 1, ...: patches that hang
+            together), size, and label_conflict for the whole group.
 
     Raises:
         RunError: A patch that was read before cannot be read any more.
     """
-    table = patches[["label", "slide", "split"]].assign(file_sha256=patches["sha256"])
-    table = pd.concat([table, signatures], axis=1)
+    table = pd.concat([patches[["label", "slide", "split", "sha256"]], signatures], axis=1)
     table = table[(patches["fault"] == Fault.NONE).to_numpy()].reset_index(drop=True)
     rows = table["row"].to_numpy(np.int64)
-
-    def load(places: Sequence[int]) -> ImageU8:
-        return np.stack([_pixels(source, row) for row in rows[list(places)].tolist()])
-
-    relations = find_relations(table, load, on_progress, should_stop)
-    if relations is None:
-        return None
-    pairs, groups = relations.pairs, relations.groups
+    matches = _same_bytes(table)
+    seen = {match[:2] for match in matches}
+    candidates = [one for one in _candidates(table) if one[:2] not in seen] if len(table) else []
+    for start in range(0, len(candidates), _BLOCK):
+        if should_stop():
+            return None
+        block = candidates[start : start + _BLOCK]
+        places = sorted({place for one in block for place in one[:2]})
+        images = {place: _pixels(source, int(rows[place])) for place in places}
+        for a, b, compare in block:
+            if (a, b) not in seen and (how := compare(images[a], images[b])) is not None:
+                matches.append((a, b, *how))
+                seen.add((a, b))
+        on_progress(min(start + _BLOCK, len(candidates)), len(candidates))
+    pairs = _relate(matches, table)
+    groups = _groups(pairs, table)
     return {
         "pairs": pairs.assign(row_a=rows[pairs["row_a"]], row_b=rows[pairs["row_b"]]),
         "groups": groups.assign(row=rows[groups["row"]]),
@@ -139,50 +143,9 @@ def _pixels(source: PatchSource, row: int) -> ImageU8:
     return item.image_rgb_u8
 
 
-def find_relations(
-    table: pd.DataFrame,
-    load: Load,
-    progress: Progress = lambda done, total: None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> Relations | None:
-    """Return the pairs of patches that show the same tissue, confirmed on pixels; None if stopped.
-
-    Of patches that are equal in one of the eight views, only the first is searched for near
-    duplicates and overlaps; `Relations.groups` carries them over to the others. Flat patches
-    (see `LEAST_TEXTURE`) are compared for equality only.
-
-    Memory: about 5 kB a patch, beside the table itself.
-
-    Args:
-        table: one row a patch with the columns of `signatures`, and `file_sha256`, `label`, `slide`
-            and `split`, NA where they are not known.
-        load: the pixels (n, 96, 96, 3) of the patches at n positions of the table; asked for at
-            most 512 at a time, in ascending order.
-        progress: called with (pairs compared, pairs to compare).
-        should_stop: asked between blocks of pairs.
-    """
-    if table.empty:
-        return _relate([], table)
-    matches = _same_bytes(table)
-    seen = {match[:2] for match in matches}
-    candidates = [one for one in _candidates(table) if one[:2] not in seen]
-    for start in range(0, len(candidates), _BLOCK):
-        if should_stop():
-            return None
-        block = candidates[start : start + _BLOCK]
-        rows = sorted({row for one in block for row in one[:2]})
-        images = dict(zip(rows, load(rows), strict=True))
-        for a, b, compare in block:
-            if (a, b) not in seen and (how := compare(images[a], images[b])) is not None:
-                matches.append((a, b, *how))
-                seen.add((a, b))
-        progress(min(start + _BLOCK, len(candidates)), len(candidates))
-    return _relate(matches, table)
-
-
 def _same_bytes(table: pd.DataFrame) -> list[Match]:
-    """Return the pairs with equal `file_sha256`."""
-    code, _ = pd.factorize(table["file_sha256"])  # -1 where not known
+    """Return the pairs of the same bytes."""
+    code, _ = pd.factorize(table["sha256"])  # -1 where not known
     known = np.flatnonzero(code >= 0)
     return [
         (int(known[a]), int(known[b]), RelationKind.SAME_BYTES, 0, 0, 0, 1.0)

@@ -1,16 +1,17 @@
 """Faults of known kinds, planted among patches."""
 
 import io
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from core.audit.relations.related import Relations, find_relations
+from core.audit.relations.related import related_patches
 from core.audit.relations.signatures import signatures
-from core.patches import ImageU8
+from core.patches import ImageU8, Patch, PatchEntry, PatchSource
 from core.patches.patch import turn
 from tools.drawing import TissueKind, draw_stain
 from tools.drawing.noise import smooth_noise
@@ -19,17 +20,51 @@ from tools.drawing.scene import draw_scene, plan_regions
 STEPS_PX = (0, 8, 13, 16, 24, 31, 40, 48)
 
 
-def signed(images: ImageU8, **columns: Sequence[Any]) -> pd.DataFrame:
-    """Signatures of images (N, 96, 96, 3) with what is known of them, nothing unless given."""
-    table = pd.DataFrame(signatures(images))
-    for name in ("file_sha256", "label", "slide", "split"):
-        table[name] = pd.Series(list(columns.get(name, [None] * len(images))), dtype="object")
-    return table
+class Relations(NamedTuple):
+    """What was found among some images."""
+
+    pairs: pd.DataFrame
+    groups: pd.DataFrame
+
+
+class Pixels(PatchSource):
+    """Images (N, 96, 96, 3) as a source."""
+
+    def __init__(self, images: ImageU8) -> None:
+        self.name, self.kind, self._images = "pixels", "packed", images
+        self.entries = [PatchEntry(str(row), str(row)) for row in range(len(images))]
+
+    def read_bytes(self, index: int) -> bytes:
+        data: bytes = self._images[index].tobytes()
+        return data
+
+    def read(self, index: int) -> Patch:
+        return Patch(index, self.entries[index], self._images[index], "")
+
+
+def signed(images: ImageU8) -> pd.DataFrame:
+    """Signatures of images by row."""
+    return pd.DataFrame({"row": range(len(images)), **signatures(images)})
+
+
+def related(
+    images: ImageU8,
+    table: pd.DataFrame,
+    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    columns: Mapping[str, Sequence[Any]] = MappingProxyType({}),
+) -> Relations | None:
+    """Search images for relations, with columns such as `label` for what is known of them."""
+    names, none = ("sha256", "label", "slide", "split"), [None] * len(images)
+    known = {name: pd.Series(list(columns.get(name, none)), dtype="object") for name in names}
+    patches = pd.DataFrame({"fault": [""] * len(images), **known})
+    found = related_patches(patches, table, Pixels(images), on_progress, should_stop)
+    return None if found is None else Relations(**found)
 
 
 def search(images: ImageU8, **columns: Sequence[Any]) -> Relations:
-    """Search images (N, 96, 96, 3) for relations, with columns such as `label` beside them."""
-    found = find_relations(signed(images, **columns), lambda rows: images[list(rows)])
+    """Search images (N, 96, 96, 3) for relations; see `related`."""
+    found = related(images, signed(images), columns=columns)
     assert found is not None
     return found
 

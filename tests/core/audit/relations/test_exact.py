@@ -43,7 +43,7 @@ def test_the_same_bytes_are_told_from_the_same_pixels() -> None:
     images[[1, 2]] = images[0]
     files = ["a", "a", "b", None]
     sha256 = [name and hashlib.sha256(name.encode()).hexdigest() for name in files]
-    assert search(images, file_sha256=sha256).pairs["kind"].tolist() == [
+    assert search(images, sha256=sha256).pairs["kind"].tolist() == [
         "same-bytes",
         "same-pixels",
     ]

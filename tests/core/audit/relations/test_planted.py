@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
 
-from core.audit.relations.related import Relations, find_relations
 from core.patches import ImageU8
-from tests.core.audit.relations.planted import recompressed, search, shifted, signed, turned
+from tests.core.audit.relations.planted import (
+    Relations,
+    recompressed,
+    related,
+    search,
+    shifted,
+    signed,
+    turned,
+)
 from tools.drawing import TissueKind, TumourPlace, draw_patch, draw_set
 
 SEEDS = range(24)
@@ -101,10 +108,7 @@ def test_patches_that_share_only_their_shading_are_not_near() -> None:
     shade = np.linspace(30, 220, 96)[:, None, None]
     images = np.clip(shade + rng.normal(0, 3, (12, 96, 96, 3)), 0, 255).astype(np.uint8)
     compared: list[int] = []
-    table = signed(images)
-    relations = find_relations(
-        table, lambda rows: images[list(rows)], lambda done, _: compared.append(done)
-    )
+    relations = related(images, signed(images), lambda done, _: compared.append(done))
     assert relations is not None
     assert relations.pairs.empty
     assert compared[-1] > 0
@@ -112,9 +116,7 @@ def test_patches_that_share_only_their_shading_are_not_near() -> None:
 
 def test_a_stopped_search_says_so(drawn: ImageU8) -> None:
     images = np.concatenate([drawn[:5], drawn[:5]])
-    table = signed(images)
-    stopped = find_relations(table, lambda rows: images[list(rows)], should_stop=lambda: True)
-    assert stopped is None
+    assert related(images, signed(images), should_stop=lambda: True) is None
 
 
 def test_nothing_is_related_to_nothing() -> None:
