@@ -1,19 +1,28 @@
 """An audit from start to finish, in named steps that are each done once; `python -m core audit`."""
 
+import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
 from core.audit.doubtful import candidate_table
 from core.audit.findings import Severity
-from core.audit.folder import STEPS, Audit, AuditFolder, AuditProgress, Skip, open_audit
-from core.audit.inputs import Inputs, fault_table, inputs_of
+from core.audit.folder import (
+    STEPS,
+    Audit,
+    AuditFolder,
+    AuditProgress,
+    AuditSpec,
+    Skip,
+    open_audit,
+)
 from core.audit.measuring import join_blocks, measure_source
 from core.audit.relations.probes import probe_table
 from core.audit.relations.related import related_patches
@@ -25,12 +34,96 @@ from core.command_line import Bars, say
 from core.errors import RunError, what_differs
 from core.files import alone_in, write_json
 from core.options import AuditOptions
-from core.patches import open_source
+from core.patches import PatchSource, open_source
 from core.patches.colours import colour_notes
-from core.tables import read_table
+from core.tables import (
+    SLIDE_COLUMNS,
+    Table,
+    id_key,
+    known_by_id,
+    read_table,
+    spelled,
+)
 
 Result = dict[str, pd.DataFrame] | Skip | None
 """The tables that a step leaves, why it was left out, or None where it was stopped."""
+FAULT_COLUMNS: Final = ("kind", "table", "id", "detail")
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """A source to audit. Close the source afterwards.
+
+    Attributes:
+        source: The patches; its entries carry label, slide and split as far as they are known.
+        table_faults: One row per fault of the tables: `FAULT_COLUMNS`.
+    """
+
+    source: PatchSource
+    table_faults: pd.DataFrame
+
+    def spec(self) -> AuditSpec:
+        """Return what decides the rows of an audit of these inputs."""
+        digest = hashlib.sha256(self.source.fingerprint().encode())
+        for entry in self.source.entries:
+            digest.update(repr((entry.id, entry.label, entry.slide, entry.split)).encode())
+        return AuditSpec(
+            source=self.source.name,
+            source_kind=self.source.kind,
+            source_fingerprint=digest.hexdigest(),
+            inputs=len(self.source),
+        )
+
+
+def inputs_of(source: PatchSource) -> Inputs:
+    """Return a source to audit, with how well its tables do.
+
+    Raises:
+        SourceError: A table of labels beside the patches cannot be used.
+    """
+    faults = list(_table_faults(source))
+    if source.kind == "csv":
+        faults += [("conflicting-rows", source.name, "", one) for one in source.contradictions]
+    elif not any(kind == "conflicting-rows" for kind, *_ in faults):  # of its tables, one by one
+        source.require_tables()
+        faults += [("contradicts", source.name, "", one) for one in source.contradictions]
+    faults += [("mended", source.name, "", note) for note in source.notes]
+    return Inputs(source, fault_table(faults))
+
+
+def fault_table(faults: Sequence[tuple[str, str, str, str]]) -> pd.DataFrame:
+    """Return faults of tables as `FAULT_COLUMNS`."""
+    return pd.DataFrame(list(faults), columns=list(FAULT_COLUMNS)).astype(str)
+
+
+def _table_faults(source: PatchSource) -> Iterator[tuple[str, str, str, str]]:
+    """What is wrong with the tables of the competition's layout, or beside the patches."""
+    for table in source.tables_read:
+        yield from _repeated_ids(table, ("label", *SLIDE_COLUMNS, "split"))
+        if source.kind == "files":  # a part of what is listed may be uploaded
+            continue
+        known = known_by_id(table, ()).placed(entry.path for entry in source.entries)
+        kind = "label-without-patch" if "label" in table.rows else "unknown-id"
+        met = {known.key_of(entry.id, entry.path) for entry in source.entries}
+        for key in known.rows:
+            if key not in met:
+                yield kind, table.name, known.ids[key], "no such patch"
+
+
+def _repeated_ids(table: Table, columns: Sequence[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield ids that are empty, come twice, or come twice with different values."""
+    ids = table.rows["id"]
+    if empty := int((ids == "").sum()):
+        yield "empty-id", table.name, "", f"{empty} rows without an id"
+    values, _ = spelled(table, columns)
+    keys = pd.Series([id_key(patch_id) for patch_id in ids])
+    twice = keys.duplicated(keep=False) & (keys != "")
+    for column, cells in values.items():
+        cell = pd.Series(cells)
+        for key, rows in keys[twice].groupby(keys[twice]).groups.items():
+            variants = sorted(set(cell[rows]))
+            kind = "repeated-id" if len(variants) == 1 else "conflicting-rows"
+            yield kind, table.name, str(key), f"{len(rows)} rows: {column} {', '.join(variants)}"
 
 
 def prepare(inputs: Inputs, path: Path, *, resume: bool) -> AuditFolder:

@@ -1,6 +1,7 @@
 """Scores of audited patches: from a table, a batch or a network; known again by their contents."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from typing import Final
 
 import numpy as np
@@ -124,8 +125,7 @@ def judge(
     places: list[int] = []
     features = []
     on_progress(0, len(rows))
-    batches = SelectedSource(source, rows).batches(_BATCH)
-    try:
+    with closing(SelectedSource(source, rows).batches(_BATCH)) as batches:
         for batch in batches:
             items = [item for item in batch if can_be_judged(item)]
             if items:
@@ -147,8 +147,6 @@ def judge(
             on_progress(batch[-1].index + 1, len(rows))
             if should_stop():
                 return None
-    finally:
-        batches.close()
     if len(places) < 3:
         return score_table(scores)
     axes = _main_axes(np.concatenate(features)).set_axis(places).reindex(range(len(scores)))

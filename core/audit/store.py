@@ -12,8 +12,7 @@ import pandas as pd
 
 from core.audit import AuditFolder
 from core.audit.folder import open_audit
-from core.audit.inputs import Inputs, inputs_of
-from core.audit.run import prepare, run_audit
+from core.audit.run import Inputs, inputs_of, prepare, run_audit
 from core.audit.scores import batch_scores, judge, scores_of
 from core.errors import RunError
 from core.jobs.folder import Job, JobFolder

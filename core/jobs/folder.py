@@ -39,13 +39,10 @@ from core.settings import SAMPLES_TABLE, resolved_below
 from core.tables import KnownById, labels_in, parse_table, read_table
 
 _JOB_FILE: Final = "job.json"
-_JOURNAL_FILE: Final = "scores.jsonl"
 _RUN_FILE: Final = "run.json"
 _LABELS_FILE: Final = "labels.csv"
 _POINT_FILE: Final = "applied-point.json"
-_SURROUNDINGS_FILE: Final = "surroundings.jsonl"
 _LOOK_FILE: Final = ".looked-for-expired"
-_EXPLANATIONS_FILE: Final = "explanations.jsonl"
 _DRAWN_SAMPLES: Final = "drawn samples"
 _INPUT_FOLDER: Final = "input"
 _JOB_ID: Final = re.compile(r"^[0-9a-f]{32}$")
@@ -400,20 +397,19 @@ class JobFolder:
 
     def journal(self, job: Job) -> Path:
         """Return where the job's rows are."""
-        return self.folder / job.id / _JOURNAL_FILE
+        return self.folder / job.id / "scores.jsonl"
 
     def explanations(self, job: Job) -> Path:
         """Return where measures of the job's patches are kept; they go when the job goes."""
-        return self.folder / job.id / _EXPLANATIONS_FILE
+        return self.folder / job.id / "explanations.jsonl"
 
     def surroundings(self, job: Job) -> Path:
         """Return where it is kept what the job's tumour calls rest on; it goes with the job."""
-        return self.folder / job.id / _SURROUNDINGS_FILE
+        return self.folder / job.id / "surroundings.jsonl"
 
     def decides_rows(self, job: Job) -> tuple[Path, ...]:
         """Return the files that decide a job's rows, whether they are there or not."""
-        folder = self.folder / job.id
-        return folder / _JOURNAL_FILE, folder / _LABELS_FILE, folder / _POINT_FILE
+        return self.journal(job), self.added_labels(job), self.folder / job.id / _POINT_FILE
 
     def rows(self, job: Job, start: int = 0) -> list[ScoreRow]:
         """Return the rows so far, from `start` on, with later labels and at the applied point."""
@@ -499,10 +495,7 @@ class JobFolder:
     def read_run(self, job: Job) -> dict[str, Any] | None:
         """Return what is known of the job's last run; None before it ended."""
         path = self.folder / job.id / _RUN_FILE
-        if not path.exists():
-            return None
-        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return content
+        return dict(json.loads(path.read_text("utf-8"))) if path.exists() else None
 
     def run_notes(self, job: Job) -> list[str]:
         """Return what is to be said of the input of the job's last run as a whole."""
@@ -514,9 +507,9 @@ class JobFolder:
 
     def forget_rows(self, job: Job) -> None:
         """Delete the job's rows and what is known of its run; labels that were added stay."""
-        self.journal(job).unlink(missing_ok=True)
-        (self.folder / job.id / _POINT_FILE).unlink(missing_ok=True)
-        (self.folder / job.id / _RUN_FILE).unlink(missing_ok=True)
+        folder = self.folder / job.id
+        for file in (self.journal(job), folder / _POINT_FILE, folder / _RUN_FILE):
+            file.unlink(missing_ok=True)
 
     def delete(self, job: Job) -> None:
         """Delete the job with its uploads and rows."""

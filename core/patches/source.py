@@ -109,12 +109,9 @@ class PatchSource(ABC):
         self, start: int = 0, stop: int | None = None, *, workers: int = READERS
     ) -> Generator[Patch | UnreadablePatch]:
         """Yield the inputs `start` to `stop` one by one; see `batches`."""
-        batches = self.batches(1, start=start, stop=stop, workers=workers)
-        try:
+        with closing(self.batches(1, start=start, stop=stop, workers=workers)) as batches:
             for batch in batches:
                 yield from batch
-        finally:
-            batches.close()
 
     def require_consistent(self) -> None:
         """Raise if its tables give labels, slides or splits in two ways.

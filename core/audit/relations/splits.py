@@ -11,12 +11,8 @@ from sklearn.covariance import LedoitWolf
 
 _COLUMNS: Final = {
     "kind": str,
-    "a": object,
-    "b": object,
-    "detail": object,
-    "count": float,
-    "of": float,
-    "distance": float,
+    **dict.fromkeys(("a", "b", "detail"), object),
+    **dict.fromkeys(("count", "of", "distance"), float),
 }
 _STAIN: Final = tuple(
     f"whole_{stain}_{moment}" for stain in ("haematoxylin", "eosin") for moment in ("mean", "sd")
@@ -56,15 +52,8 @@ def _common_slides(patches: pd.DataFrame) -> Iterator[Row]:
 def _crossings(split: pd.Series, pairs: pd.DataFrame) -> Iterator[Row]:
     """Yield how many pairs of each kind two splits share."""
     across = pairs[pairs["across_splits"].fillna(False).astype(bool)]
-    first = split.iloc[across["row_a"]].astype(str).to_numpy(dtype=object)
-    second = split.iloc[across["row_b"]].astype(str).to_numpy(dtype=object)
-    frame = pd.DataFrame(
-        {
-            "a": np.where(first < second, first, second),
-            "b": np.where(first < second, second, first),
-            "detail": across["kind"].to_numpy(),
-        }
-    )
+    ends = np.sort(split.to_numpy(object)[across[["row_a", "row_b"]].to_numpy()], axis=1)
+    frame = pd.DataFrame(ends, columns=["a", "b"]).assign(detail=across["kind"].to_numpy())
     counts = frame.groupby(["a", "b", "detail"]).size().reset_index(name="count")
     for a, b, kind, count in counts.itertuples(index=False):
         yield {"kind": "crossing", "a": a, "b": b, "detail": kind, "count": count}

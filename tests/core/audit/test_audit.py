@@ -25,9 +25,8 @@ from core.audit import (
     quality_flags,
 )
 from core.audit.findings import find
-from core.audit.inputs import inputs_of
 from core.audit.measures import measure
-from core.audit.run import prepare, run_audit
+from core.audit.run import inputs_of, prepare, run_audit
 from core.errors import RunError
 from core.patches import ImageU8, open_source
 from tests.core.audit.conftest import CLEAN, Planted, clean_rows, write_kaggle
@@ -116,8 +115,7 @@ import os, signal, sys
 from collections.abc import Callable
 from pathlib import Path
 from core.audit import measuring
-from core.audit.inputs import inputs_of
-from core.audit.run import prepare, run_audit
+from core.audit.run import inputs_of, prepare, run_audit
 from core.patches import open_source
 measuring.BLOCK, measuring.PIECE = 16, 8
 inputs = inputs_of(open_source(Path(sys.argv[1])))
