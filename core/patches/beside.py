@@ -4,21 +4,20 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from core.errors import SourceError
 from core.patches.kaggle import SAMPLE_CSV, table_of_layout
 from core.patches.naming import told_by_folders
-from core.patches.patch import PatchEntry
 from core.patches.source import PatchSource, SelectedSource
 from core.tables import (
     SLIDE_COLUMNS,
     KnownById,
     Table,
     counted,
+    facts_in,
     is_table,
     labels_in,
-    parse_label,
     read_table,
     slide_key,
 )
@@ -86,7 +85,7 @@ def with_tables(
             if not beside:
                 raise
             annotations.refuse(str(error))
-    patches.entries = annotations.entries()
+    patches.entries = annotations.entries
     patches.notes += patches.unused_tables
     patches.contradictions += tuple(annotations.contradictions())
     return patches
@@ -133,8 +132,7 @@ class _Annotations:
     """What tables tell of some patches; how well they do goes into the source."""
 
     def __init__(self, patches: PatchSource) -> None:
-        self._patches, self._entries = patches, patches.entries
-        self._rows = [_row_of(entry) for entry in patches.entries]
+        self._patches, self.entries = patches, list(patches.entries)
         self._unlike: dict[str, dict[str, str]] = {}
 
     def refuse(self, why: str, *, meant: bool = True) -> None:
@@ -146,7 +144,7 @@ class _Annotations:
     def folder_of(self, path: str) -> str:
         """Return the nearest folder above a table that has patches below it; "" for all."""
         while path := path.rpartition("/")[0]:
-            if any(entry.path.startswith(f"{path}/") for entry in self._entries):
+            if any(entry.path.startswith(f"{path}/") for entry in self.entries):
                 return f"{path}/"
         return ""
 
@@ -156,28 +154,28 @@ class _Annotations:
         Raises:
             SourceError: It tells nothing of any of them.
         """
-        here = [at for at, entry in enumerate(self._entries) if entry.path.startswith(folder)]
-        known = known.placed(self._entries[at].path for at in here)
+        here = [at for at, entry in enumerate(self.entries) if entry.path.startswith(folder)]
+        known = known.placed(self.entries[at].path for at in here)
         if known.contradictions:
             raise SourceError(f"{known.contradictions[0]} Write the names of the files here.")
         met: dict[str, list[int]] = {}
         for at in here:
-            key = known.key_of(self._entries[at].id, self._entries[at].path)
+            key = known.key_of(self.entries[at].id, self.entries[at].path)
             if key is not None:
                 met.setdefault(key, []).append(at)
         if not met:
             raise SourceError(f"{known.of_no_patch()} The column id must hold the file names.")
         labelled, unclear = 0, []
         for key, places in met.items():
-            paths = list(dict.fromkeys(self._entries[at].path for at in places))
+            paths = list(dict.fromkeys(self.entries[at].path for at in places))
             if len(paths) > 1:
                 unclear.append(f"{paths[0]} and {paths[1]}")
                 continue
-            row = _plain(known.rows[key])
-            labelled += len(places) * ("label" in row)
+            facts = facts_in(known.rows[key])
+            labelled += len(places) * ("label" in facts)
             for at in places:
-                self._keep(at, row, known.name, believed=believed)
-        ids = [self._entries[at].id for at in here]
+                self._keep(at, facts, known.name, believed=believed)
+        ids = [self.entries[at].id for at in here]
         self._patches.notes += (*known.notes, *known.without_zeros(ids))
         if unclear:
             self._patches.notes += (
@@ -190,13 +188,17 @@ class _Annotations:
             + (f"; {counted(len(lost), 'id')} of no input here ({lost[0]})." if lost else "."),
         )
 
-    def _keep(self, at: int, row: Mapping[str, str], name: str, *, believed: bool) -> None:
-        for column, cell in row.items():
-            before = self._rows[at].get(column, cell)
-            alike = slide_key(before) == slide_key(cell) if column == "slide" else before == cell
-            if not (alike or believed):
-                self._unlike.setdefault(column, {})[self._entries[at].path] = name
-            self._rows[at][column] = before if alike else cell
+    def _keep(self, at: int, facts: Mapping[str, Any], name: str, *, believed: bool) -> None:
+        entry, new = self.entries[at], dict(facts)
+        for column, cell in facts.items():
+            before = getattr(entry, column)
+            if before in {None, ""}:
+                continue
+            if (slide_key(before) == slide_key(cell)) if column == "slide" else before == cell:
+                new[column] = before
+            elif not believed:
+                self._unlike.setdefault(column, {})[entry.path] = name
+        self.entries[at] = replace(entry, **new)
 
     def contradictions(self) -> Iterator[str]:
         """Yield what two tables say differently of the same patches."""
@@ -206,32 +208,3 @@ class _Annotations:
                 f"{name} gives {counted(len(paths), 'input')} another {column} than the table "
                 f"before it ({path})."
             )
-
-    def entries(self) -> list[PatchEntry]:
-        """Return the entries with all that is told of them."""
-        return [
-            replace(
-                entry,
-                label=int(row["label"]) if "label" in row else None,
-                slide=row.get("slide"),
-                split=row.get("split"),
-            )
-            for entry, row in zip(self._entries, self._rows, strict=True)
-        ]
-
-
-def _row_of(entry: PatchEntry) -> dict[str, str]:
-    known = {"label": entry.label, "slide": entry.slide, "split": entry.split}
-    return {column: str(value) for column, value in known.items() if value not in {None, ""}}
-
-
-def _plain(row: Mapping[str, str]) -> dict[str, str]:
-    """What a table says of a patch, by the names of an entry's fields."""
-    label = parse_label(row.get("label", ""), "the table")
-    slide = next(filter(None, (row.get(column) for column in SLIDE_COLUMNS)), "")
-    cells = {
-        "label": "" if label is None else str(label),
-        "slide": slide,
-        "split": row.get("split"),
-    }
-    return {column: cell for column, cell in cells.items() if cell}

@@ -28,7 +28,7 @@ from core.statistics import (
     roc_curve,
     wilson_of,
 )
-from core.tables import SLIDE_COLUMNS, KnownById, Table, parse_label
+from core.tables import KnownById, Table, facts_in
 from core.thresholds import ScoreSet, Source, named_slides
 
 AREA_BY_PATCHES: Final = (
@@ -199,15 +199,5 @@ class AppliedPoint:
 def labelled(rows: Iterable[ScoreRow], known: KnownById) -> Iterator[ScoreRow]:
     """Yield rows with the label, slide and split that a table gives them."""
     for row in rows:
-        cells = known.of(row.id, row.path)
-        if not cells:
-            yield row
-            continue
-        label = parse_label(cells.get("label", ""), "the table of labels")
-        slide = next(filter(None, (cells.get(column) for column in SLIDE_COLUMNS)), None)
-        yield replace(
-            row,
-            label=row.label if label is None else label,
-            slide=slide or row.slide,
-            split=cells.get("split") or row.split,
-        )
+        facts = facts_in(known.of(row.id, row.path))
+        yield replace(row, **facts) if facts else row

@@ -1,5 +1,6 @@
 from .by_id import KnownById as KnownById
 from .by_id import endings as endings
+from .by_id import facts_in as facts_in
 from .by_id import id_key as id_key
 from .by_id import known_by_id as known_by_id
 from .by_id import labels_in as labels_in

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 from core.errors import SourceError
 from core.tables.reading import SLIDE_COLUMNS, Table, counted, noted
@@ -279,6 +279,20 @@ def labels_in(table: Table) -> KnownById:
     if known.contradictions:
         raise SourceError(f"{known.contradictions[0]} Leave one row for each id.")
     return known
+
+
+def facts_in(cells: Mapping[str, str]) -> dict[str, Any]:
+    """Return label (0 or 1), slide and split in the cells of a patch, as far as they are known.
+
+    Raises:
+        SourceError: The label is none; `labels_in` has checked those of a table.
+    """
+    facts = {
+        "label": parse_label(cells.get("label", ""), "the table"),
+        "slide": next(filter(None, (cells.get(column) for column in SLIDE_COLUMNS)), None),
+        "split": cells.get("split"),
+    }
+    return {name: fact for name, fact in facts.items() if fact not in {None, ""}}
 
 
 def endings(path: str) -> list[str]:
