@@ -5,7 +5,6 @@ Pairs of nearby vectors among millions are found by random projections: Datar et
 is that of the vectors and of one column of keys.
 """
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -28,51 +27,38 @@ _PAIR = ["row_a", "row_b"]
 _PLACEMENT = [*_PAIR, "orientation", "shift_y_px", "shift_x_px"]
 
 
-@dataclass(frozen=True)
-class SearchPlan:
-    """How close is close, and how hard to look.
-
-    Attributes:
-        radius: the greatest Euclidean distance of a pair.
-        width: of a cell along each projection; greater finds more and compares more.
-        projections: numbers that make up a key.
-        tables: how often to look, each time with other projections.
-        bucket: a vector is compared with this many of those that share its key. A key that very
-            many share says nothing, and comparing all of them would take for ever.
-    """
-
-    radius: float
-    width: float
-    projections: int
-    tables: int
-    bucket: int = 64
-
-
-# Distances in steps of 1/127 of a unit vector. 99 % of copies at JPEG quality 70 have outlines
-# within 10. Of true matches of anchors in recompressed crops about 90 % lie within 16; of other
-# windows of real tissue about 1 in 2 million.
-_OUTLINES = SearchPlan(radius=20, width=70, projections=8, tables=6)
-_ANCHORS = SearchPlan(radius=16, width=70, projections=10, tables=6)
+# How hard to look. Greater cells find more and compare more; a vector is compared with so many of
+# those that share its key: a key that very many share says nothing, and comparing all of them would
+# take for ever.
+_CELL = 70  # along each projection
+_TABLES = 6  # each time with other projections
+_BUCKET = 64
+# Greatest distance of a pair, in steps of 1/127 of a unit vector, and numbers that make up a key.
+# 99 % of copies at JPEG quality 70 have outlines within 10. Of true matches of anchors in
+# recompressed crops about 90 % lie within 16; of other windows of real tissue about 1 in 2 million.
+_OUTLINES = {"radius": 20, "projections": 8}
+_ANCHORS = {"radius": 16, "projections": 10}
 
 
 def close_pairs(
-    vectors: NDArray[np.int8], kind: NDArray[np.int64], plan: SearchPlan
+    vectors: NDArray[np.int8], kind: NDArray[np.int64], *, radius: float, projections: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Return (first, second, distance) of close pairs, first < second, each pair once.
 
     Args:
         vectors: (M, D).
         kind: (M,); only vectors of the same kind are compared.
-        plan: what to look for.
+        radius: the greatest Euclidean distance of a pair.
+        projections: numbers that make up a key.
     """
     rng = np.random.default_rng(0)
     batches: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
-    for _ in range(plan.tables):
-        keys = _keys(vectors, kind, plan, rng)
+    for _ in range(_TABLES):
+        keys = _keys(vectors, kind, projections, rng)
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
         here = np.arange(len(keys))
-        for ahead in range(1, plan.bucket + 1):
+        for ahead in range(1, _BUCKET + 1):
             here = here[here < len(keys) - ahead]
             here = here[keys[here] == keys[here + ahead]]
             if not len(here):
@@ -82,7 +68,7 @@ def close_pairs(
                 one, other = order[block], order[block + ahead]
                 gap = vectors[one].astype(np.float32) - vectors[other]
                 distance = np.sqrt(np.einsum("nd,nd->n", gap, gap))
-                near = distance <= plan.radius
+                near = distance <= radius
                 low, high = np.minimum(one, other)[near], np.maximum(one, other)[near]
                 batches.append((low * len(vectors) + high, distance[near]))
     if not batches:
@@ -96,16 +82,16 @@ def close_pairs(
 def _keys(
     vectors: NDArray[np.int8],
     kind: NDArray[np.int64],
-    plan: SearchPlan,
+    projections: int,
     rng: np.random.Generator,
 ) -> NDArray[np.int64]:
-    directions = rng.normal(size=(vectors.shape[1], plan.projections)).astype(np.float32)
-    offset = rng.uniform(0, plan.width, plan.projections).astype(np.float32)
-    mix = rng.integers(1, 2**62, plan.projections + 1) | 1
+    directions = rng.normal(size=(vectors.shape[1], projections)).astype(np.float32)
+    offset = rng.uniform(0, _CELL, projections).astype(np.float32)
+    mix = rng.integers(1, 2**62, projections + 1) | 1
     keys = np.empty(len(vectors), dtype=np.int64)
     for start in range(0, len(vectors), _KEYS_BLOCK):
         block = slice(start, start + _KEYS_BLOCK)
-        cell = np.floor((vectors[block].astype(np.float32) @ directions + offset) / plan.width)
+        cell = np.floor((vectors[block].astype(np.float32) @ directions + offset) / _CELL)
         # Whole numbers wrap around without a word: that is the hash.
         keys[block] = (cell.astype(np.int64) * mix[:-1]).sum(axis=1) + kind[block] * mix[-1]
     return keys
@@ -122,7 +108,7 @@ def alike(outlines: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.
     unit = outlines[rows] / norm[rows, None] * 127
     contrast = np.clip(_NORM_STEPS * np.log(norm[rows]), -127, 127)
     vectors = np.rint(np.column_stack([unit, contrast])).astype(np.int8)
-    first, second, _ = close_pairs(vectors, np.zeros(len(rows), dtype=np.int64), _OUTLINES)
+    first, second, _ = close_pairs(vectors, np.zeros(len(rows), dtype=np.int64), **_OUTLINES)
     return rows[first], rows[second]
 
 
@@ -136,7 +122,7 @@ def placements(anchors: Anchors, side_px: int) -> pd.DataFrame:
     patch, slot = np.nonzero(anchors["contrast"])
     vectors = _vectors(anchors, patch, slot)
     one, other, distance = close_pairs(
-        vectors, (anchors["code"][patch, slot] >> _BRIGHT_BIT).astype(np.int64), _ANCHORS
+        vectors, (anchors["code"][patch, slot] >> _BRIGHT_BIT).astype(np.int64), **_ANCHORS
     )
     apart = patch[one] != patch[other]
     one, other, distance = one[apart], other[apart], distance[apart]

@@ -1,7 +1,5 @@
 """Light probes: what plain statistics of the ring or the centre tell."""
 
-from dataclasses import asdict, dataclass
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -19,11 +17,18 @@ _LEAST_PER_CLASS = 10
 _MOST_PATCHES = 20_000  # more change the third decimal and cost minutes
 
 
-@dataclass(frozen=True)
-class Probe:
-    """How well a logistic regression tells one thing from plain statistics, out of fold.
+def probe_table(patches: pd.DataFrame) -> pd.DataFrame:
+    """Return what plain statistics tell: slide and split from ring and centre, label from the ring.
 
-    Attributes:
+    How well a logistic regression does, out of fold. A label told from the ring above chance is no
+    error by itself: tumour in the centre often reaches the ring. A slide told far above chance
+    means that stain or scanner can stand in for whatever the slides differ in. Slides of fewer than
+    10 patches are left out.
+
+    Args:
+        patches: Rows of `patches`; the colours are `STATISTICS_OF` a region, without hue.
+
+    Returns:
         told: "slide", "split" or "label".
         seen: "ring" or "centre".
         measure: "balanced accuracy", or "AUROC" for labels and for two splits.
@@ -34,32 +39,10 @@ class Probe:
         folds: "slides apart" (no slide in two folds) or "patches at random".
         note: what limits the probe, empty if nothing.
     """
-
-    told: str
-    seen: str
-    measure: str
-    score: float
-    chance: float
-    patches: int
-    classes: int
-    folds: str
-    note: str
-
-
-def probe_table(patches: pd.DataFrame) -> pd.DataFrame:
-    """Return what tells slide and split, from ring and from centre, and label, from the ring.
-
-    One row a `Probe`. A label told from the ring above chance is no error by itself: tumour in the
-    centre often reaches the ring. A slide told far above chance means that stain or scanner can
-    stand in for whatever the slides differ in. Slides of fewer than 10 patches are left out.
-
-    Args:
-        patches: Rows of `patches`; the colours are `STATISTICS_OF` a region, without hue.
-    """
     known = patches[patches["fault"] == Fault.NONE].reset_index(drop=True)
     return pd.DataFrame(
         [
-            asdict(_probe(known, target, seen))
+            _probe(known, target, seen)
             for target in ("slide", "split", "label")
             for seen in ("ring", "centre")
             if (target, seen) != ("label", "centre")
@@ -67,7 +50,7 @@ def probe_table(patches: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _probe(patches: pd.DataFrame, target_name: str, seen: str) -> Probe:
+def _probe(patches: pd.DataFrame, target_name: str, seen: str) -> dict[str, object]:
     columns = [name for name in STATISTICS_OF[seen] if "hue" not in name]
     features, target = patches[columns].to_numpy(np.float32), patches[target_name]
     known = target.notna().to_numpy() & np.isfinite(features).all(axis=1)
@@ -94,17 +77,17 @@ def _probe(patches: pd.DataFrame, target_name: str, seen: str) -> Probe:
     score = np.nan if classes < 2 else _score(x, y, groups if apart else None, binary)
     if classes >= 2 and np.isnan(score):
         note = "no fold had every value on both sides"
-    return Probe(
-        told=target_name,
-        seen=seen,
-        measure="AUROC" if binary else "balanced accuracy",
-        score=score,
-        chance=0.5 if binary else 1 / classes if classes else np.nan,
-        patches=len(rows),
-        classes=classes,
-        folds="slides apart" if apart else "patches at random",
-        note=note,
-    )
+    return {
+        "told": target_name,
+        "seen": seen,
+        "measure": "AUROC" if binary else "balanced accuracy",
+        "score": score,
+        "chance": 0.5 if binary else 1 / classes if classes else np.nan,
+        "patches": len(rows),
+        "classes": classes,
+        "folds": "slides apart" if apart else "patches at random",
+        "note": note,
+    }
 
 
 def _score(
