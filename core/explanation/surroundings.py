@@ -77,11 +77,7 @@ class Surroundings(Runner[BackgroundTask]):
     ) -> None:
         """Measure what is not known of the patches called tumour; once at a time.
 
-        Args:
-            job: The batch.
-            rows: All of it.
-            opened: Gives its patches and donors; called in the thread, for it reads some hundred.
-            classifier: Whose calls they are.
+        `opened` gives patches and donors; it is called in the thread, for it reads some hundred.
         """
         self._store.require_writable()
         work = partial(_measure, self._store.surroundings(job), rows, opened, classifier)

@@ -176,11 +176,8 @@ def _one_of_each_square(tissue: NDArray[np.bool_], start: int) -> NDArray[np.boo
     """Return few cells that leave no 2 × 2 cells of tissue without one, (rows, columns).
 
     They lie in every second row. There a run of squares needs every second cell from where the
-    first square ends. Of tissue that lies in no square, every second cell gives a glimpse.
-
-    Args:
-        tissue: Which cells are tissue.
-        start: The first of the rows, 0 or 1.
+    first square ends. Of tissue that lies in no square, every second cell gives a glimpse. The rows
+    begin with `start`, 0 or 1.
     """
     whole = np.pad(tissue, 1)
     square = whole[:-1, :-1] & whole[1:, :-1] & whole[:-1, 1:] & whole[1:, 1:]  # by lower right

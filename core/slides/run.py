@@ -71,13 +71,9 @@ def score_slide(
     region that grows back into an earlier block has that block read again. What is wanted at the
     end does not depend on the order, so an interrupted run ends like an unbroken one.
 
-    Args:
-        view: The slide.
-        cells: Takes the results; those of the journal are put in first.
-        classifier: The model.
-        journal: Takes the results; they are on disk before anyone hears of them.
-        watch: Who follows; a stop comes after the block under way.
-        all_cells: See `Cells.still_to_score`.
+    The results of the journal are put into the cells first; new ones are on disk before anyone
+    hears of them. A stop comes after the block under way. For `all_cells` see
+    `Cells.still_to_score`.
     """
     watch = watch or SlideWatch()
     cells.put(journal.kept)

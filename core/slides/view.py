@@ -183,11 +183,7 @@ def open_file(path: Path) -> SlideFile:
 def _area_weights(start: float, factor: float, count: int, length: int) -> csr_array:
     """Return what each of `count` pixels takes of `length` finer ones, (count, length).
 
-    Args:
-        start: Where the first begins, in finer pixels.
-        factor: Finer pixels per pixel.
-        count: Pixels.
-        length: Finer pixels.
+    The first begins at `start`, in finer pixels; `factor` of these are one pixel.
     """
     edges = start + factor * np.arange(count + 1)
     first = np.floor(edges[:-1] + _SAME).astype(np.int64)

@@ -77,8 +77,7 @@ class Measured:
     def over(self, naive: "Measured") -> "Measured":
         """The same number with its naive interval beside it, or instead where slides cannot tell.
 
-        Args:
-            naive: by patches; its value, hits and trials are kept, because it counted them.
+        The naive one, by patches, keeps its value, hits and trials, because it counted them.
         """
         if not self.has_interval:
             return replace(naive, design_effect=self.design_effect, notes=self.notes)

@@ -19,12 +19,7 @@ MOST_TIMES: Final = 64
 
 
 def further_patches(hits: float, trials: float, width: float) -> int | None:
-    """Return how many more patches make a rate's Wilson interval as narrow as a width.
-
-    Args:
-        hits: 0..trials.
-        trials: Patches now.
-        width: Wanted, of the whole interval, above 0.
+    """Return how many more patches make a rate's Wilson interval as narrow as a width above 0.
 
     Returns:
         0 where it is narrow enough already; None without patches or beyond `MOST_TIMES` as many.
@@ -45,12 +40,8 @@ def further_slides(hits: ArrayLike, trials: ArrayLike, width: float) -> int | No
     """Return how many more slides make a rate's slide-cluster interval as narrow as a width.
 
     The interval is computed anew with every slide there as often as needed; between two such
-    multiples its squared reciprocal width is taken as a straight line.
-
-    Args:
-        hits: (S,) per-slide sums.
-        trials: (S,) per-slide sums; slides with none do not count.
-        width: Wanted, of the whole interval, above 0.
+    multiples its squared reciprocal width is taken as a straight line. Hits and trials are sums by
+    slide (S,); slides without trials do not count.
 
     Returns:
         0 where it is narrow enough already; None with fewer than 2 slides that count or beyond

@@ -86,11 +86,8 @@ def slide_rate_bounds(hits: ArrayLike, trials: ArrayLike) -> SlideRateBounds:
     """Slide-cluster bounds of sum(hits) / sum(trials), vectorised over leading axes.
 
     At a rate of 0 or 1 slides show no spread to estimate from: each effective slide then counts as
-    one trial, which is wide on purpose.
-
-    Args:
-        hits: (..., S) per-slide sums, 0..trials.
-        trials: (..., S) per-slide sums; slides with none do not count.
+    one trial, which is wide on purpose. Both are per-slide sums (..., S), hits 0..trials; slides
+    without trials do not count.
     """
     hits, trials = (np.asarray(sums, dtype=np.float64) for sums in (hits, trials))
     total = trials.sum(axis=-1)
