@@ -146,7 +146,7 @@ def main() -> int:
                 middle, most = np.percentile(found, [50, 95])
                 fine &= bool(most <= LIMITS_MS[name])
                 line = f"{name:12} p50 {middle:5.0f} ms, p95 {most:5.0f} ms of {len(found)}"
-                sys.stdout.write(f"{line}; asked {LIMITS_MS[name]:.0f} ms\n")
+                sys.stdout.write(f"{line}; limit {LIMITS_MS[name]:.0f} ms\n")
     return int(not fine)
 
 
