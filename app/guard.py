@@ -75,7 +75,7 @@ class Guard:
             await self._api(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        token = _token(headers.get("cookie", ""))
+        token = _token("; ".join(headers.getlist("cookie")))  # HTTP/2 may part them
         reason = self._refusal(scope, headers, token)
         if reason:
             event("guard.refused", level=logging.WARNING, reason=reason)

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from core.errors import RunError, not_allowed
+from core.errors import RunError, in_a_line, not_allowed, why
 from core.settings import Settings
 
 _SMALL: Final = ("operating_points", "local_decisions", "review_patches")
@@ -52,16 +52,18 @@ def back_up(settings: Settings, target: Path, *, jobs: bool = False) -> list[str
             try:
                 shutil.copytree(settings.data_dir / name, target / name)
             except shutil.Error as error:
-                missing += [str(source) for source, *_ in error.args[0]]
+                missing += [
+                    f"{source} ({in_a_line(reason)})" for source, _, reason in error.args[0]
+                ]
             except OSError as error:
                 if not not_allowed(error):
                     raise
-                missing.append(str(error.filename))
+                missing.append(f"{error.filename} ({why(error)})")
             copied.append(name)
     if missing:
         raise RunError(
-            f"{target} is not complete: this account cannot read {missing[0]}"
+            f"{target} is not complete: what could not be copied is {missing[0]}"
             + (f" and {len(missing) - 1:,} more. " if missing[1:] else ". ")
-            + "Have the permissions corrected, and make another backup."
+            + "Have this corrected, and make another backup."
         )
     return copied

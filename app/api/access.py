@@ -109,7 +109,7 @@ class Access:
             here = _is_this_machine(scope) and host in THIS_MACHINE and not forwarded
             return "api of this machine" if here else ""
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        token = given.strip().encode("latin-1")  # as it came
+        token = given.encode("latin-1").strip()  # as it came
         same = [one for one in self.tokens if hmac.compare_digest(token, one.encode())]
         return f"api {same[0]}" if same and scheme.lower() == "bearer" else ""
 

@@ -201,7 +201,7 @@ def calibration(reliability: Reliability, *, in_force: float | None, colours: Co
             width=3,
         ),
         customdata=[
-            (bin_.n, percent(share.value), percent_interval(share.low, share.high))
+            (bin_.n, percent(share.value), percent_interval(share.low, share.high), bin_.low)
             for bin_, share in zip(bins, intervals, strict=True)
         ],
         hovertemplate="Mean score %{x:.3f}: %{customdata[1]} of %{customdata[0]:,} patches contain "

@@ -72,9 +72,10 @@ def local_decisions(chosen: Settings) -> DecisionStore:
 
 
 def model_key(classifier: Classifier) -> str:
-    """Return what decides scores, calls and maps: weights, temperature, operating point, engine."""
+    """Return what decides scores, calls and maps: model, temperature, operating point, engine."""
     point = classifier.operating_point
     parts = (
+        classifier.model_id,
         classifier.bundle.card.weights_sha256,
         repr(classifier.temperature),
         point.model_dump_json(),

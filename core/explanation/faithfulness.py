@@ -18,7 +18,7 @@ from core.explanation.fillers import blurred
 from core.patches import ImageU8
 
 if TYPE_CHECKING:
-    from core.explanation.network import ControlHeads
+    from core.explanation.library import ControlHeads
 
 RELIABLE_SHARE: Final = 0.9
 _BLOCKS: Final = 6
@@ -93,9 +93,9 @@ class TwinTester:
         own_controls = explainer.brings_controls and twins is None and not seed
         self._controls: ControlHeads | None = None
         if not own_controls:
-            from core.explanation import network  # noqa: PLC0415 - loads PyTorch
+            from core.explanation import library  # noqa: PLC0415 - loads PyTorch
 
-            self._controls = network.ControlHeads(explainer, twins, seed)
+            self._controls = library.ControlHeads(explainer, twins, seed)
 
     @staticmethod
     def of(explainer: Explainer) -> "tuple[TwinTester | None, str]":

@@ -244,7 +244,8 @@ class JobFolder:
         now, before = time.time(), look.stat().st_mtime if look.is_file() else inf
         if 0 <= now - before < _DAY_S:
             return 0
-        look.touch()
+        with contextlib.suppress(OSError):  # on a full disk what is old goes all the same
+            look.touch()
         if before > now:
             return 0
         old = []

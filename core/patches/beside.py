@@ -100,6 +100,8 @@ def read_class_folders(source: PatchSource) -> None:
     annotations = told_by_folders([entry.path for entry in source.entries])
     source.entries = [
         replace(entry, label=label if unlabelled else entry.label, split=entry.split or split)
+        if label is not None or split
+        else entry
         for entry, (label, split) in zip(source.entries, annotations, strict=True)
     ]
     labelled = [place for place, (label, _) in enumerate(annotations) if label is not None]

@@ -6,6 +6,7 @@ zlib into exactly its size, or refused.
 """
 
 import contextlib
+import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from core.errors import PatchError, SourceError, why
 from core.patches.patch import PATCH_SIZE_PX, ImageU8
+from core.tables import plain_text
 
 _DEFLATE, _SHUFFLE, _FLETCHER32, _LZF = 1, 2, 3, 32000
 _MOST_CHUNK_BYTES: Final = 64 * 1024 * 1024
@@ -36,16 +38,14 @@ _FILTERS: Final = {
     32015: "Zstandard",
     4: "SZIP",
 }
-_NO_CHANGE: Final = {
-    "scale_factor": {"1", "1.0", str(1 / 255), str(float(np.float32(1 / 255)))},
-    "add_offset": {"0", "0.0"},
-}
+_NO_CHANGE: Final = {"scale_factor": (1, 1 / 255), "add_offset": (0,)}
 """Of the attributes by which CF turns bytes into values; a 255th makes 0 to 1 of 0 to 255."""
 _PRIMARIES: Final = frozenset({"r", "g", "b", "red", "green", "blue"})
 _OTHER_COLOURS: Final = frozenset({
     "bgr", "brg", "gbr", "grb", "rbg", "bgra", "abgr", "argb", "yuv", "ycbcr", "ycrcb", "cmy",
     "cmyk", "hsv", "hsl", "hls", "hed", "cielab",
 })  # fmt: skip
+_OF_CHANNELS: Final = re.compile("chan|colo|order|photometric")
 _PIXELS: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
 
 
@@ -184,16 +184,11 @@ class Hdf5File:
     def _check_meaning(self, *holders: h5py.HLObject) -> None:
         """Refuse bytes of which an attribute says that they are other than red, green and blue."""
         for name, text in (pair for holder in holders for pair in _attributes(holder)):
-            words = re.findall(r"[a-z]+", text.lower())
-            order = "".join(word[0] for word in words if word in _PRIMARIES)
-            if (_OTHER_COLOURS & {*words} and "rgb" not in words) or (
-                (len(order) == 3 and order != "rgb")
-                or text not in _NO_CHANGE.get(name.lower(), {text})
-            ):
+            if _tells_other_colours(name, text) or not _changes_nothing(name, text):
                 raise SourceError(
-                    f"Attribute '{name[:_LONGEST]}' of {self._shown} is '{text[:_LONGEST]}'; "
-                    "expected bytes from 0 to 255, red, green, blue last. Write the patches so, "
-                    "and leave the attribute out."
+                    f"Attribute '{plain_text(name)[:_LONGEST]}' of {self._shown} is "
+                    f"'{plain_text(text)[:_LONGEST]}'; expected bytes from 0 to 255, red, green, "
+                    "blue last. Write the patches so, and leave the attribute out."
                 )
 
     def _read(self, dataset: h5py.Dataset, start: int, stop: int) -> NDArray[Any]:
@@ -254,6 +249,24 @@ def _attributes(holder: h5py.HLObject) -> Iterator[tuple[str, str]]:
             one.decode("utf-8", "replace") if isinstance(one, bytes) else one for one in values
         )
         yield name, " ".join(map(str, texts))
+
+
+def _tells_other_colours(name: str, text: str) -> bool:
+    """Return whether an attribute names other channels; prose may speak of any colours."""
+    words = re.findall(r"[a-z]+", text.lower())
+    if not (_OF_CHANNELS.search(name.lower()) or {*words} <= _PRIMARIES | _OTHER_COLOURS):
+        return False
+    order = "".join(word[0] for word in words if word in _PRIMARIES)
+    other = bool(_OTHER_COLOURS & {*words}) and "rgb" not in words
+    return other or (len(order) == 3 and order != "rgb")
+
+
+def _changes_nothing(name: str, text: str) -> bool:
+    if name.lower() not in _NO_CHANGE:
+        return True
+    with contextlib.suppress(ValueError):
+        return any(math.isclose(float(text), one, rel_tol=1e-3) for one in _NO_CHANGE[name.lower()])
+    return False
 
 
 def _filters(dataset: h5py.Dataset) -> list[int]:

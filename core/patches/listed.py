@@ -52,8 +52,14 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
     moved: dict[str, str] = {}
     capitals: dict[str, str] = {}
     for cell, patch_id, label, split, slide in zip(*columns, slides, strict=True):
-        path = _as_path(cell, table.parent)
+        path = _as_path(cell)
+        file, how = below.find(path, confined=confine_to is not None)
+        if not how and "%" in path:  # a name may have a % of its own, so this comes second
+            elsewhere = below.find(unquote(path), confined=confine_to is not None)
+            if elsewhere[1]:
+                path, (file, how) = unquote(path), elsewhere
         respelt += path != cell
+        backslashes += "\\" in path and not (table.parent / path).exists()
         shown = shown_path(path)
         entry = PatchEntry(
             id=patch_id or stem(shown),
@@ -62,21 +68,8 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
             slide=slide or None,
             split=split or None,
         )
-        file = table.parent / path
-        if "\\" in path and not file.exists():  # written on Windows
-            file = table.parent / path.replace("\\", "/")
-            backslashes += 1
-        from_the_root = _FROM_THE_ROOT.match(path)
-        if not os.path.exists(file):  # noqa: PTH110 - never raises
-            match = None
-            if not from_the_root:
-                match = below.spelt_like(path)
-                if match is not None and not below.is_same(match, path):
-                    capitals[os.path.normpath(match)] = shown
-            elif confine_to is None:
-                match = below.like(path)
-                moved |= {} if match is None else {os.path.normpath(match): shown}
-            file = match or file
+        if how in {"moved", "capitals"}:
+            {"moved": moved, "capitals": capitals}[how][os.path.normpath(file)] = shown
         if path:
             by_file.setdefault(os.path.normpath(file), []).append(entry)
         files.append((entry, file))
@@ -119,14 +112,13 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
     return source
 
 
-def _as_path(cell: str, folder: Path) -> str:
-    """Return the path in a cell that may have it in quotes, or as a URL of a file or a part."""
+def _as_path(cell: str) -> str:
+    """Return the path in a cell that may have it in quotes, or as a URL of a file."""
     while len(cell) > 2 and cell[0] == cell[-1] and cell[0] in "\"'":
         cell = cell[1:-1]
     url = _URL_OF_A_FILE.fullmatch(cell)
     if url is None:
-        there = "%" not in cell or os.path.exists(folder / cell)  # noqa: PTH110 - never raises
-        return cell if there else unquote(cell)
+        return cell
     path, host = unquote(url["path"]), url["host"] or "localhost"
     if _FROM_THE_ROOT.match(path[1:]):  # a drive of Windows
         return path[1:]
@@ -159,10 +151,23 @@ class _Below:
             parts_by_path.setdefault(_folded("/".join(parts)), []).append(parts)
         return parts_by_path
 
-    def is_same(self, match: Path, path: str) -> bool:
-        """Return whether a path differs from a file's in nothing but how marks are encoded."""
+    def find(self, path: str, *, confined: bool) -> tuple[Path, str]:
+        """Return a file and how it was found: "there", "moved", "capitals"; "" for not at all."""
+        file = self._folder / path
+        if "\\" in path and not file.exists():  # written on Windows
+            file = self._folder / path.replace("\\", "/")
+        if os.path.exists(file):  # noqa: PTH110 - never raises
+            return file, "there"
+        if _FROM_THE_ROOT.match(path):
+            match = None if confined else self.like(path)
+            return (file, "") if match is None else (match, "moved")
+        match = self.spelt_like(path)
+        if match is None:
+            return file, ""
+        # Nothing but how marks are encoded may differ.
         here = normalize("NFC", str(match.relative_to(self._folder)))
-        return here == os.path.normpath(path.replace("\\", "/"))
+        same = here == os.path.normpath(path.replace("\\", "/"))
+        return match, "there" if same else "capitals"
 
     def spelt_like(self, path: str) -> Path | None:
         """Return the file at a path in other capitals or characters, None if two or none."""

@@ -74,22 +74,23 @@ def told_by_folders(paths: Sequence[str]) -> list[tuple[int | None, str | None]]
     The numbers 0 and 1 are labels where both are, and no other number is, so far above the files;
     else they count slides, folds or patients.
     """
-    folders = [PurePosixPath(path.lower().replace("-", "_")).parts[-2::-1] for path in paths]
+    parents = [path.lower().replace("-", "_").rpartition("/")[0] for path in paths]
+    folders = {parent: PurePosixPath(parent).parts[::-1] for parent in dict.fromkeys(parents)}
     numbers: dict[int, set[str]] = {}
-    for names in folders:
+    for names in folders.values():
         for place, name in enumerate(names):
             if name.isdecimal():
                 numbers.setdefault(place, set()).add(name)
-    annotations: list[tuple[int | None, str | None]] = []
-    for names in folders:
+    annotations: dict[str, tuple[int | None, str | None]] = {}
+    for parent, names in folders.items():
         labels = (
             _LABELS[name]
             for place, name in enumerate(names)
             if name in _LABELS and (name not in _BOTH or numbers[place] == _BOTH)
         )
         splits = [name for name in names if name in _SPLITS]
-        annotations.append((next(labels, None), splits[-1] if splits else None))
-    return annotations
+        annotations[parent] = next(labels, None), splits[-1] if splits else None
+    return [annotations[parent] for parent in parents]
 
 
 def require_patch_suffix(path: str) -> None:

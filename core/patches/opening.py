@@ -84,7 +84,7 @@ def complete(
     """
     try:
         patches = with_tables(source, added, beside=beside)
-        if patches.kind in {"folder", "zip", "files"}:
+        if patches.kind in {"folder", "zip", "files", "csv"}:
             read_class_folders(patches)
         if not len(patches):
             raise SourceError(

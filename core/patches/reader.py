@@ -63,8 +63,8 @@ class Reader:
             watch.start()
             try:
                 reply, payload = _exchange(process, request)
-            except (OSError, ValueError):
-                self._stop()
+            except (OSError, ValueError, KeyError, TypeError, MemoryError, OverflowError):
+                self._stop()  # what is still in the pipe answers no other request
                 raise ReaderEndedError from None
             finally:
                 watch.cancel()

@@ -17,6 +17,8 @@ BLACK_TO: Final = 30
 """Greatest of the three up to which a pixel is ink, a fold or the rim of the scan."""
 _PICTURE_SD: Final = 5
 """Grey levels; what varies less may be glass, of which some channel is 255 in every pixel."""
+_PALE: Final = 170
+"""Mean of green, 0..255, from which a patch may be over-exposed."""
 _CHANNELS: Final = ("red", "green", "blue")
 
 
@@ -56,6 +58,10 @@ def _without_colour(image: ImageU8) -> str:
         return ""
     if not grey:
         channel = int(same.argmax())
+        _, green, blue = image.mean(axis=(0, 1))
+        # H&E has more blue than green, where alpha in front would have made green of its red.
+        if image[0, 0, channel] == 255 and blue >= green >= _PALE:
+            return f"the {_CHANNELS[channel]} channel is 255 in every pixel, as if over-exposed"
         raise wrong_depth(
             f"The {_CHANNELS[channel]} channel is {image[0, 0, channel]} in every pixel, as where "
             "the channels have another order or one is missing"

@@ -29,14 +29,16 @@ _COLDEST = 1e6
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The patches whose score falls into one bin; its lower edge belongs to it.
+    """The patches whose score falls into one bin.
 
     Attributes:
+        low: lower edge, included.
         n: patches.
         mean_score: what the model says, 0..1.
         tumour_share: what was found, 0..1, over slides where these are known.
     """
 
+    low: float
     n: int
     mean_score: float
     tumour_share: Measured
@@ -85,8 +87,8 @@ def reliability(evidence: Evidence, bins: int = BINS) -> Reliability:
         raise EvidenceError(f"Found {bins} bins; expected at least 1. Ask for 10.")
     edges = np.linspace(0, 1, bins + 1)
     inside = np.searchsorted(edges[1:-1], scores, side="right")
-    members = ((inside == number).nonzero()[0] for number in range(bins))
-    kept = [_bin(evidence, scores, rows) for rows in members if len(rows)]
+    members = ((low, (inside == number).nonzero()[0]) for number, low in enumerate(edges[:-1]))
+    kept = [_bin(float(low), evidence, scores, rows) for low, rows in members if len(rows)]
     return Reliability(
         bins=tuple(kept),
         ece=sum(b.n * abs(b.tumour_share.value - b.mean_score) for b in kept) / len(evidence),
@@ -198,13 +200,13 @@ def score_log_odds(evidence: Evidence) -> FloatArray:
     return odds
 
 
-def _bin(evidence: Evidence, scores: FloatArray, rows: IntArray) -> ReliabilityBin:
+def _bin(low: float, evidence: Evidence, scores: FloatArray, rows: IntArray) -> ReliabilityBin:
     labels = evidence.labels[rows]
     share = wilson_interval(int(labels.sum()), len(rows))
     if evidence.slides is not None:
         codes = evidence.slide_codes[rows]
         share = slide_rate(np.bincount(codes, labels), np.bincount(codes)).over(share)
-    return ReliabilityBin(len(rows), float(scores[rows].mean()), share)
+    return ReliabilityBin(low, len(rows), float(scores[rows].mean()), share)
 
 
 def _fit(

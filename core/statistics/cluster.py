@@ -259,8 +259,10 @@ def compare_auroc(of_a: SlideBootstrap, of_b: SlideBootstrap) -> Comparison:
     """Difference of two models' AUROC on the same patches (A minus B), on the same draws.
 
     Raises:
-        EvidenceError: the patches differ.
+        EvidenceError: the patches or the draws differ.
     """
+    if not np.array_equal(of_a.draws, of_b.draws):
+        raise EvidenceError("Found other draws of the slides for each model. Give both the same.")
     by_patches = paired_auroc(of_a.evidence, of_b.evidence)
     differences = of_a.win_matrix.auroc(of_a.draws) - of_b.win_matrix.auroc(of_b.draws)
     value, patch_error = by_patches.difference.value, by_patches.difference.standard_error

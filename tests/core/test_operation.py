@@ -165,7 +165,9 @@ def test_a_backup_copies_what_it_can_and_names_what_it_cannot(
     monkeypatch.setattr("os.scandir", scandir)
     target = tmp_path / "copy"
     assert main(["backup", str(target), "--jobs"]) == 2
-    assert f"this account cannot read {data / 'jobs' / sealed}." in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"what could not be copied is {data / 'jobs' / sealed} (" in told
+    assert "ermission denied" in told
     assert (target / "jobs" / open_one / "job.json").is_file()
 
 

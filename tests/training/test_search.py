@@ -129,6 +129,8 @@ def test_a_space_that_cannot_be_read_is_told(asked: list[str], said: str) -> Non
 def test_a_field_that_no_recipe_has_is_refused_before_anything_is_trained() -> None:
     with pytest.raises(RunError, match=r"no field 'schedule\.speed'"):
         plan("schedule.speed=1,2")
+    with pytest.raises(RunError, match=r"no field 'schedule\.speed'"):
+        plan("schedule.speed=1,2", sampler="grid", trials=None)
     with pytest.raises(RunError, match="ema_decay"):
         plan("ema_decay=2..3")
 

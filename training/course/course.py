@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
+import torch
 
 from core.command_line import say
 from core.errors import RunError
@@ -244,6 +245,7 @@ def run_course(options: CourseOptions) -> Course:
     require_course(options.recipe)
     require_own_folder(RunFolder(options.out))
     device = prepare_device(options.device, options.threads)
+    torch.backends.cudnn.benchmark = False  # timing the kernels of each shape takes longer still
     with open_labelled(options.data) as source:
         for note in source.remarks:
             say(f"Note: {note}")

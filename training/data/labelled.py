@@ -26,7 +26,7 @@ def open_labelled(data: Path) -> PatchSource:
     """
     source = open_source(data)
     source.require_tables()
-    if source.kind in {"folder", "zip"}:
+    if source.kind in {"folder", "zip", "csv"}:
         # Two class folders may hold files of one name; then only the path tells them apart.
         names = Counter(entry.id for entry in source.entries)
         source.entries = [

@@ -36,6 +36,7 @@ class Pack:
     """The readable patches of a source that were asked for, the labelled ones or all.
 
     Attributes:
+        table: What is known of the N patches.
         images_rgb_u8: (M, 96, 96, 3) memory-mapped, read-only.
         image_rows: (N,) where in `images_rgb_u8` each patch lies.
         unreadable: How many more could not be read; listed in `unreadable.csv`.

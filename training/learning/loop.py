@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from core.bundle import InputTransform, tumour_logit
 from core.command_line import Bars
@@ -17,6 +16,7 @@ from core.errors import RunError
 from training.data.pack import Feed, to_device
 from training.data.split import IntArray, PatchTable, Split
 from training.learning.front import Front, cut_front
+from training.learning.loss import follow_teacher, tumour_losses
 from training.learning.optimiser import freeze, set_learning_rate
 from training.learning.randomness import balanced_order, epoch_order, step_generator
 from training.learning.state import TrainingState, average_decay, save_checkpoint
@@ -42,6 +42,7 @@ class Run:
 
     Attributes:
         digest: What its files are signed with.
+        table: What is known of the patches.
         split: Which of them train and validate.
         feed: The patches as batches.
         transform: From pixels to the network's input, on the device.
@@ -122,7 +123,8 @@ def fit(run: Run, state: TrainingState) -> None:
 
 def _front(run: Run, state: TrainingState, position: Position) -> Front | None:
     recipe, alone = run.config.recipe, run.device.type == "cpu" and run.team.size == 1
-    if not position.frozen or not alone or recipe.mixup_alpha:  # which blends transformed patches
+    # MixUp blends transformed patches; a front transforms them itself.
+    if not position.frozen or not alone or recipe.mixup_alpha:
         return None
     transform = _transform(run, position.input_size_px)
     batch_size = min(recipe.batch_size, len(run.split.train))
@@ -297,57 +299,3 @@ def _validate(
             "with a smaller learning rate, or float32."
         )
     return logits, steer(run.table.labels[rows], logits)
-
-
-def tumour_losses(
-    logits: Tensor,
-    labels: Tensor,
-    *,
-    label_smoothing: float,
-    positive_weight: float,
-    focal_gamma: float = 0.0,
-) -> Tensor:
-    """Return the binary cross-entropy of each patch (N,), in nats.
-
-    Of a network with two outputs this is the cross-entropy of their softmax, because its tumour
-    logit is their difference.
-
-    Args:
-        logits: (N,) tumour logits.
-        labels: (N,) 0 or 1, or between where patches are blended.
-        label_smoothing: Targets become label x (1 - this) + this / 2.
-        positive_weight: Factor of the positives' part.
-        focal_gamma: Each patch counts (1 - p)^gamma, p the probability given to its target.
-    """
-    targets = labels * (1 - label_smoothing) + label_smoothing / 2
-    # A tensor filled on its device: copying a number there would wait for all steps before.
-    weight = torch.full((), positive_weight, dtype=logits.dtype, device=logits.device)
-    losses = functional.binary_cross_entropy_with_logits(
-        logits, targets, pos_weight=weight, reduction="none"
-    )
-    if not focal_gamma:
-        return losses
-    probabilities = torch.sigmoid(logits)
-    likelihood = probabilities * targets + (1 - probabilities) * (1 - targets)
-    return losses * (1 - likelihood) ** focal_gamma
-
-
-def follow_teacher(
-    losses: Tensor, logits: Tensor, teacher: Tensor, *, share: float, temperature: float
-) -> Tensor:
-    """Return the losses of each patch (N,), a share of them from its teacher where it has one.
-
-    Args:
-        losses: (N,) by the labels.
-        logits: (N,) tumour logits of the student.
-        teacher: (N,) the teacher's probabilities at that temperature, NaN where it has none.
-        share: Of the teacher, 0..1.
-        temperature: The student's logits are divided by it; its square keeps the gradient's size.
-    """
-    taught = torch.isfinite(teacher)
-    # Both sides of `where` have gradients, so neither may hold a NaN.
-    softened = functional.binary_cross_entropy_with_logits(
-        logits / temperature, torch.where(taught, teacher, 0.5), reduction="none"
-    )
-    followed = (1 - share) * losses + share * temperature**2 * softened
-    return torch.where(taught, followed, losses)

@@ -266,19 +266,22 @@ def load_recipe(name: str) -> Recipe:
     Raises:
         RunError: There is none, or it does not follow the schema.
     """
-    if not name.endswith(".toml") and name not in recipe_names():
+    if name.endswith(".toml"):
+        file = Path(name)
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RunError(
+                f"The recipe {file.name} cannot be read ({why(error)}). Check the path."
+            ) from None
+        return parse_recipe(file.stem, text)
+    if name not in recipe_names():
         raise RunError(
             f"Found no recipe {name!r}; expected one of {', '.join(recipe_names())}, "
             "or the path of a .toml file."
         )
-    own = name.endswith(".toml")
-    file = Path(name) if own else resources.files("training.recipes") / f"{name}.toml"
-    try:
-        return parse_recipe(name if not own else Path(name).stem, file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(
-            f"The recipe {file.name} cannot be read ({why(error)}). Check the path."
-        ) from None
+    shipped = resources.files("training.recipes").joinpath(f"{name}.toml")
+    return parse_recipe(name, shipped.read_text("utf-8"))
 
 
 def parse_recipe(name: str, text: str) -> Recipe:

@@ -7,8 +7,9 @@ import streamlit as st
 
 from app import resources
 from app.screens.audit import words
+from app.screens.shared.downloads import download
 from app.screens.shared.jobs import job_line, job_list, marks, stopped, when
-from app.screens.shared.parts import bullets, button, download, empty, head_line, way_back
+from app.screens.shared.parts import bullets, button, empty, head_line, way_back
 from app.screens.shared.sources import Called, labels_field, samples_button
 from app.screens.shared.ways import BATCH, SCORE, ways_on
 from app.state import address, identity

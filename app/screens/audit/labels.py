@@ -12,9 +12,10 @@ from app.screens.audit import words
 from app.screens.audit.patches import source_or_none
 from app.screens.audit.tiles import card, tile, tiles
 from app.screens.shared import model
+from app.screens.shared.downloads import download
 from app.screens.shared.jobs import when
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import attempt, button, download, empty, section, show_problem
+from app.screens.shared.parts import attempt, button, empty, section, show_problem
 from app.screens.shared.ways import to_review
 from app.state import identity, widgets
 from core.audit.browse import AuditView, csv_bytes

@@ -13,8 +13,9 @@ from app.screens.audit import words
 from app.screens.audit.patches import source_or_none
 from app.screens.audit.tiles import card, tile, tiles
 from app.screens.audit.words import KINDS, orientation_text
+from app.screens.shared.downloads import download
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import Stat, download, empty, stat_strip
+from app.screens.shared.parts import Stat, empty, stat_strip
 from app.state import widgets
 from core.audit.browse import AuditView, csv_bytes
 from core.audit.store import AuditStore

@@ -12,17 +12,9 @@ from app import resources
 from app.screens.audit import words
 from app.screens.audit.tiles import card, tile, tiles
 from app.screens.audit.words import KINDS, flags_text, orientation_text
+from app.screens.shared.downloads import download
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import (
-    button,
-    choice,
-    download,
-    empty,
-    facts,
-    patch_picture,
-    plain,
-    section,
-)
+from app.screens.shared.parts import button, choice, empty, facts, patch_picture, plain, section
 from app.state import address, widgets
 from core.audit import FLAGS, MEASURES, QUALITY
 from core.audit.browse import (

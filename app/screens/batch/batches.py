@@ -10,9 +10,10 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
+from app.screens.shared.downloads import download as download_button
+from app.screens.shared.downloads import pdf_button
 from app.screens.shared.jobs import job_list, marks
-from app.screens.shared.parts import button, empty, head_line, pdf_button, rename_field, way_back
-from app.screens.shared.parts import download as download_button
+from app.screens.shared.parts import button, empty, head_line, rename_field, way_back
 from app.screens.shared.sources import samples_button
 from app.screens.shared.ways import to_review
 from app.screens.shared.words import HERE

@@ -22,8 +22,9 @@ from app.screens.explanation.choice import (
     scale_bar,
     way_in_words,
 )
+from app.screens.shared.downloads import download
 from app.screens.shared.pager import page_of, pager
-from app.screens.shared.parts import button, download, empty, show_problem
+from app.screens.shared.parts import button, empty, show_problem
 from core.errors import NodelensError
 from core.explanation import (
     Explainer,

@@ -18,7 +18,8 @@ from app.screens.explanation.measures import (
     of_map_test,
     orientations,
 )
-from app.screens.shared.parts import TONES, Stat, badge, download, plain, show_problem, stat_strip
+from app.screens.shared.downloads import download
+from app.screens.shared.parts import TONES, Stat, badge, plain, show_problem, stat_strip
 from core.errors import NodelensError
 from core.explanation import (
     ExplanationRow,

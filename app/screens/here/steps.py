@@ -10,7 +10,7 @@ import streamlit as st
 from app import resources
 from app.charts import threshold as figures
 from app.screens.here import words
-from app.screens.shared import parts
+from app.screens.shared import downloads, parts
 from app.screens.shared.jobs import job_line, looked_at, marks, so_far, stopped, when
 from app.screens.shared.model import decision_text
 from app.screens.shared.sources import add_labels, new_batch, said_of_tables
@@ -318,7 +318,7 @@ def decided(card: Card, settings: Settings) -> None:
         key = f"here-decision-{decision.number}"
         with st.container(horizontal=True, vertical_alignment="center", key=f"nl-{key}"):
             st.markdown(parts.plain(f"{decision_text(decision)} ({decision.findings.batch})"))
-            parts.download(
+            downloads.download(
                 "Two pages, PDF",
                 partial(local_pdf, decision),
                 f"does-it-work-here-{decision.number}.pdf",

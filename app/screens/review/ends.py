@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from app import resources
 from app.screens.review import words
-from app.screens.shared.parts import button, empty, pdf_button, show_problem
+from app.screens.shared.downloads import pdf_button
+from app.screens.shared.parts import button, empty, show_problem
 from app.screens.shared.who import person_of
 from app.state import reading, widgets
 from core.errors import NodelensError

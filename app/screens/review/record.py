@@ -11,7 +11,8 @@ from markupsafe import escape
 
 from app.screens.review import words
 from app.screens.review.ends import report_pdf_button
-from app.screens.shared.parts import button, download, section, show_problem
+from app.screens.shared.downloads import download
+from app.screens.shared.parts import button, section, show_problem
 from app.state import widgets
 from core.errors import NodelensError
 from core.files import bytes_written

@@ -1,7 +1,5 @@
-"""Small drawings: titles, numbers in a row, tables, figures, downloads, a picture of a patch."""
+"""Small drawings: titles, numbers in a row, tables, figures, a picture of a patch."""
 
-import itertools
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +8,13 @@ from typing import Any, Final, Literal, TypeVar
 import plotly.graph_objects as go
 import streamlit as st
 from markupsafe import Markup, escape
-from streamlit import runtime
-from streamlit.delta_generator import DeltaGenerator
 
 from app import charts
 from app.state import widgets
 from core.errors import NodelensError
 from core.scoring.results import Outcome
 from core.statistics import Curve
-from core.wording import call_text, percent, score_text
+from core.wording import call_text, score_text
 
 T = TypeVar("T")
 Tone = Literal["plain", "tumour", "no-tumour", "grey-zone", "quiet"]
@@ -30,7 +26,6 @@ TONES: Final[dict[Outcome, Tone]] = {
     Outcome.FAILED: "quiet",
 }
 """Which colour marks an outcome."""
-_SHORT_NAME: Final = 60
 _ROC_PX: Final = 240
 
 
@@ -235,103 +230,6 @@ def patch_picture(png: bytes, alt: str) -> None:
     """Draw an enlarged patch."""
     with st.container(key=f"nl-patch-{abs(hash(alt)) % 10**8}"):
         st.image(png, output_format="PNG", width="stretch", alt=alt)
-
-
-def download(
-    label: str,
-    data: Callable[[], bytes] | bytes,
-    file_name: str,
-    key: str,
-    **more: Any,  # noqa: ANN401 - what Streamlit's button takes besides
-) -> None:
-    """Draw a button that gives a file; a function makes it when it is asked for.
-
-    Of its name, the part before the suffix is cut to a sane length. `more`, such as help and width,
-    takes the place of what is usual here.
-    """
-    usual = {"mime": "application/octet-stream", "icon": ":material/download:"}
-    stem, dot, suffix = file_name.rpartition(".")
-    name = f"{stem[:_SHORT_NAME]}{dot}{suffix}"
-    if callable(data):
-        data = kept_a_while(data, (usual | more)["mime"], name)
-    st.download_button(
-        label, data=data, file_name=name, on_click="ignore", key=key, **(usual | more)
-    )
-
-
-_KEPT_S: Final = 10.0
-_MOST: Final = 16
-_turns: Final = itertools.count()
-_ends: list[threading.Timer] = []
-_LOCK: Final = threading.Lock()
-
-
-def kept_a_while(make: Callable[[], bytes], mime: str, name: str) -> Callable[[], bytes]:
-    """Return what makes a file and keeps it for ten seconds, until the browser has come for it.
-
-    Streamlit (1.67) drops a file that is made when it is asked for once any two runs of anybody's
-    pages have ended, on a busy server before the browser's request is there; the reader's download
-    fails then. It calls what makes the file outside of any session, and finds the file by its media
-    type and name as well: both have to be the button's.
-    """
-
-    def made() -> bytes:
-        data = make()
-        if runtime.exists():
-            _keep(data, mime, name)
-        return data
-
-    return made
-
-
-def _keep(data: bytes, mime: str, name: str) -> None:
-    files = runtime.get_instance().media_file_mgr
-    with _LOCK:
-        place = f"download {next(_turns) % _MOST}"
-        files.add(data, mime, place, name, is_for_static_download=True)
-        while _ends:
-            _ends.pop().cancel()
-        # Outside of any session, as here: all that is kept goes, ten seconds after the last.
-        _ends.append(threading.Timer(_KEPT_S, files.clear_session_refs))
-        _ends[0].daemon = True
-        _ends[0].start()
-
-
-MakePdf = Callable[[Callable[[float], None]], bytes]
-"""Makes it; tells the share that is done, 0..1."""
-
-
-def pdf_button(label: str, name: str, make: MakePdf, key: str, *, help: str = "") -> None:
-    """Draw the button that makes a PDF, with a bar meanwhile; once it is made, that to save it.
-
-    The key names what it is made of, so that another state of that is made anew.
-    """
-    made = f"{key}-made"
-    place = st.empty()
-    content = widgets.chosen(made)
-    if not isinstance(content, bytes):
-        with place:
-            pressed = button(label, key, "picture_as_pdf", help=help)
-        if not pressed:
-            return
-        with place:
-            bar = st.progress(0.0, text="Preparing …")
-        try:
-            content = make(lambda share: _tell(bar, share))
-        except NodelensError as error:
-            place.empty()
-            show_problem(error)
-            return
-        widgets.choose(made, content)
-    label = f"Save PDF, {len(content) / 2**20:.1f} MiB"
-    with place:
-        more = {"mime": "application/pdf", "type": "primary", "help": help}
-        download(label, content, name, f"{key}-save", **more)
-
-
-def _tell(bar: DeltaGenerator, share: float) -> None:
-    text = f"Drawing the Grad-CAMs, {percent(share, 0)}" if share < 1 else "Setting the pages …"
-    bar.progress(share, text=text)
 
 
 def chart(

@@ -55,14 +55,18 @@ def shell() -> None:
 
 @contextmanager
 def faults_told() -> Iterator[None]:
-    """Say which file or folder a page cannot use; the other pages may still work."""
+    """Say which file or folder a page cannot use; the other pages may still work.
+
+    A fragment's own run does not come through here: Streamlit itself tells what fails in it.
+    """
     try:
         yield
     except NodelensError as error:
+        event("fault", level=logging.ERROR, error=where(error))
         show_problem(error)
     except OSError as error:
         event("fault", level=logging.ERROR, error=where(error))
-        part = Path(error.filename or "A file").name
+        part = Path(str(error.filename or "A file")).name
         st.error(words.CANNOT_USE.format(part=plain(part), why=plain(why(error))))
 
 

@@ -185,7 +185,7 @@ def server_path(
     settings: Settings,
     take: TakeJob,
     caption: str,
-    button: str,
+    action: str,
     *,
     no_folder: str = "",
 ) -> None:
@@ -196,7 +196,7 @@ def server_path(
     st.caption(caption.format(roots=", ".join(f"`{root}`" for root in settings.server_roots)))
     with st.form("server-path", border=False):
         text = st.text_input("Path", placeholder=f"{settings.server_roots[0]}/…").strip()
-        pressed = st.form_submit_button(button, icon=":material/folder_open:")
+        pressed = st.form_submit_button(action, icon=":material/folder_open:")
 
     def add() -> Job:
         path = settings.server_source(text)

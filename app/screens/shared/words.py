@@ -21,7 +21,7 @@ CANNOT_USE: Final = (
 )
 KEPT_DAYS: Final = (
     "This installation deletes a batch, with its files and scores, {days} days after anyone last "
-    "worked on it. Download what you want to keep."
+    "worked on it, or some time later. Download what you want to keep."
 )
 FOLDER: Final = (
     "Choose a folder; subfolders are included. Dropping files here works for a few hundred only. "

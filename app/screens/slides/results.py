@@ -9,7 +9,8 @@ from typing import Final
 import streamlit as st
 
 from app import resources
-from app.screens.shared.parts import attempt, button, download, facts
+from app.screens.shared.downloads import download
+from app.screens.shared.parts import attempt, button, facts
 from app.screens.shared.ways import to_review
 from app.screens.slides import words
 from app.state import identity

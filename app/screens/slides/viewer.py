@@ -93,7 +93,7 @@ def cell_panel(store: SlideStore, job: Job, classifier: Classifier | None) -> No
         return
     row, column = at
     scored = cells.state[at] == CellState.SCORED
-    st.html(_line(cells, at))
+    st.html(cell_line(cells, at))
     try:
         patch, around = resources.slide_patch(store, job, row, column)
     except NodelensError as error:
@@ -117,7 +117,8 @@ def cell_panel(store: SlideStore, job: Job, classifier: Classifier | None) -> No
         facts(_facts(store, job, cells, at))
 
 
-def _line(cells: Cells, at: tuple[int, int]) -> str:
+def cell_line(cells: Cells, at: tuple[int, int]) -> str:
+    """Return what is known of the cell in a row and a column, in one line of HTML."""
     row, column = at
     where = f"<small>row {row + 1:,}, column {column + 1:,}</small>"
     if cells.state[at] != CellState.SCORED:
@@ -130,7 +131,7 @@ def _line(cells: Cells, at: tuple[int, int]) -> str:
         return f'<div class="nl-patchline"><span>{escape(why)}</span>{where}</div>'
     called = {1: Outcome.TUMOUR, 0: Outcome.NO_TUMOUR}.get(int(cells.call[at]), Outcome.GREY_ZONE)
     unlike = badge(UNLIKE, "bad") if cells.domain_distance[at] > 1 else ""
-    return patch_line(float(cells.prob_tumour[at]), called, unlike + where)
+    return patch_line(float(cells.prob_tumour[at]), called, f"{unlike}{where}")
 
 
 def _facts(store: SlideStore, job: Job, cells: Cells, at: tuple[int, int]) -> dict[str, str]:

@@ -10,7 +10,8 @@ from markupsafe import Markup
 
 from app import resources
 from app.screens.shared import who
-from app.screens.shared.parts import Stat, download, empty, plain, show_problem, stat_strip
+from app.screens.shared.downloads import download
+from app.screens.shared.parts import Stat, empty, plain, show_problem, stat_strip
 from app.screens.shared.who import require_lead
 from app.screens.shared.words import NAME_NEEDED
 from app.screens.threshold import numbers, words

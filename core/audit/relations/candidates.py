@@ -138,8 +138,10 @@ def placements(anchors: Anchors, side_px: int) -> pd.DataFrame:
     )
     shift_y = anchors["y"][a, slot_a] - y.astype(np.int64)
     shift_x = anchors["x"][a, slot_a] - x.astype(np.int64)
-    columns = zip(_PLACEMENT, (a, b, orientation, shift_y, shift_x), strict=True)
-    candidates = _voted(pd.DataFrame(dict(columns)).assign(distance=distance), side_px)
+    # One number for each placement: there may be tens of millions of matches.
+    grid = len(anchors), len(anchors), ORIENTATIONS, 2 * side_px, 2 * side_px
+    columns = a, b, orientation, shift_y + side_px, shift_x + side_px
+    candidates = _voted(np.ravel_multi_index(columns, grid), distance, grid)
     candidates = candidates.assign(agreement=_agreement(candidates, anchors, side_px))
     agreeing = candidates[candidates["agreement"] > 0]
     best = agreeing.sort_values("agreement", ascending=False, kind="stable")
@@ -155,13 +157,18 @@ def _vectors(anchors: Anchors, patch: NDArray[np.intp], slot: NDArray[np.intp]) 
     return vectors
 
 
-def _voted(matches: pd.DataFrame, side_px: int) -> pd.DataFrame:
+def _voted(
+    places: NDArray[np.int64], distance: NDArray[np.float32], grid: tuple[int, ...]
+) -> pd.DataFrame:
     """Return each placement once, if two matches agree on it or one is very close."""
-    votes = matches.groupby(_PLACEMENT)["distance"].agg(["size", "min"]).reset_index()
-    height = side_px - votes["shift_y_px"].abs()
-    width = side_px - votes["shift_x_px"].abs()
-    wide = height * width >= LEAST_SHARE * side_px**2
-    return votes.loc[wide & ((votes["size"] > 1) | (votes["min"] <= _SURE)), _PLACEMENT]
+    votes = pd.Series(distance).groupby(places).agg(["size", "min"])
+    sure = votes.index[(votes["size"] > 1) | (votes["min"] <= _SURE)].to_numpy(np.int64)
+    side_px = grid[-1] // 2
+    *rest, shift_y, shift_x = np.unravel_index(sure, grid)
+    shift_y, shift_x = shift_y - side_px, shift_x - side_px
+    wide = (side_px - abs(shift_y)) * (side_px - abs(shift_x)) >= LEAST_SHARE * side_px**2
+    columns = zip(_PLACEMENT, (*rest, shift_y, shift_x), strict=True)
+    return pd.DataFrame({name: column[wide] for name, column in columns})
 
 
 def _agreement(candidates: pd.DataFrame, anchors: Anchors, side_px: int) -> NDArray[np.int64]:

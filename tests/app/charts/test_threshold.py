@@ -46,6 +46,15 @@ def test_every_figure_takes_the_background_of_the_page(drawn: dict[str, go.Figur
     assert {figure.layout.plot_bgcolor for figure in drawn.values()} == {"rgba(0,0,0,0)"}
 
 
+def test_a_click_finds_its_threshold_in_the_last_cell(drawn: dict[str, go.Figure]) -> None:
+    for figure in drawn.values():
+        named = [trace.customdata for trace in figure.data if trace.customdata is not None]
+        assert named
+        last = np.array([cells[-1] for trace in named for cells in trace], np.float64)
+        assert last.min() >= 0
+        assert not np.isnan(last).any()
+
+
 def test_the_histogram_counts_every_patch_on_the_side_of_its_label(
     study: ThresholdStudy, drawn: dict[str, go.Figure]
 ) -> None:

@@ -10,7 +10,7 @@ from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.runtime.media_file_storage import MediaFileStorageError
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
-from app.screens.shared import parts
+from app.screens.shared import downloads
 
 KIND, NAME = "text/csv", "scores.csv"
 
@@ -44,7 +44,7 @@ class Server:
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     made = Server()
     monkeypatch.setattr(
-        parts,
+        downloads,
         "runtime",
         SimpleNamespace(exists=lambda: True, get_instance=lambda: made),
     )
@@ -54,8 +54,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 def test_a_file_outlives_runs_of_pages_and_goes_after_a_while(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "_KEPT_S", 0.5)
-    made = parts.kept_a_while(lambda: next(contents), KIND, NAME)
+    monkeypatch.setattr(downloads, "_KEPT_S", 0.5)
+    made = downloads.kept_a_while(lambda: next(contents), KIND, NAME)
     contents = iter([b"id,score\n", b"id,label\n"])
     addresses = [server.press(made), server.press(made)]
     server.run_pages()
@@ -75,4 +75,4 @@ def test_streamlit_itself_keeps_none_so_long(server: Server) -> None:
 
 def test_without_a_server_a_file_is_made_all_the_same() -> None:
     assert not runtime.exists()
-    assert parts.kept_a_while(lambda: b"x", KIND, NAME)() == b"x"
+    assert downloads.kept_a_while(lambda: b"x", KIND, NAME)() == b"x"

@@ -10,7 +10,7 @@ from core.engine import TorchEngine
 from core.engine.served import ServedNetwork
 from core.errors import RunError
 from core.explanation import Explainer, Method, Target, TwinTest, TwinTester
-from core.explanation.network import ControlHeads
+from core.explanation.library import ControlHeads
 from core.scoring import Classifier
 from tests.core.explanation.conftest import OpenRandom
 from tests.toys import noise_patches

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from core.errors import RunError
 from core.explanation import DonorPool, Explainer, MapState, Method, Target
 from core.explanation.cam import LEAST_AGREEMENT
-from core.explanation.explainer import ReplacementMaps, agreement
+from core.explanation.replacement import ReplacementMaps, agreement
 from core.explanation.rows import ExplanationRow
 from core.patches import ImageU8
 from core.scoring import Classifier

@@ -31,16 +31,18 @@ def test_labels_beside_patches_are_read_and_are_no_patch(tmp_path: Path, packed:
         assert source.coverage == ("labels.csv: 2 of 3 inputs with a label.",)
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_folders_of_classes_label_patches_that_no_table_labels(
-    tmp_path: Path, packed: bool
-) -> None:
+@pytest.mark.parametrize("form", ["folder", "zip", "list of paths"])
+def test_folders_of_classes_label_patches_that_no_table_labels(tmp_path: Path, form: str) -> None:
     folder = tmp_path / "set"
     for name in ("tumour", "normal", "other"):
         (folder / name).mkdir(parents=True)
         write_patches(folder / name, 1)
     place = folder
-    if packed:
+    if form == "list of paths":
+        place = tmp_path / "list.csv"
+        files = (str(file.relative_to(tmp_path)) for file in sorted(folder.rglob("*.png")))
+        place.write_text("\n".join(("path", *files)))
+    elif form == "zip":
         place = tmp_path / "set.zip"
         with zipfile.ZipFile(place, "w") as archive:
             for file in sorted(folder.rglob("*.png")):
@@ -48,7 +50,7 @@ def test_folders_of_classes_label_patches_that_no_table_labels(
     with open_source(place) as source:
         assert [entry.label for entry in source.entries] == [0, None, 1]
         told = [note for note in source.remarks if "the names of folders" in note]
-        assert "such as normal: 2 of 3 inputs" in told[0]
+        assert "normal: 2 of 3 inputs" in told[0]
     table = tmp_path / "labels.csv"
     table.write_text("id,label\nother/patch-000,1\n")
     with open_source(place, added=[("labels.csv", table)]) as source:

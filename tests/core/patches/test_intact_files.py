@@ -578,9 +578,13 @@ def test_attributes_of_hdf5_that_change_nothing_are_no_reason(tmp_path: Path) ->
         file["x"] = noise_patches(2)
         for name, value in (
             ("scale_factor", np.float32(1 / 255)),
+            ("Scale_Factor", np.float16(1 / 255)),
             ("add_offset", 0),
             ("channels", ["red", "green", "blue"]),
             ("history", "read as BGR, written as RGB"),
+            ("comment", "tissue mask by HSV threshold"),
+            ("authors", "R. Smith, B. Jones, G. Brown"),
+            ("source", "https://example.org/b/r/g"),
             ("note", h5py.Empty("f")),
         ):
             file["x"].attrs[name] = value

@@ -549,6 +549,16 @@ def test_a_path_is_read_however_programs_copy_it_or_refused_with_its_reason(
         assert found.kind is Fault.MISSING
 
 
+@pytest.mark.parametrize("cell", ["sub\\s%20a.png", "/elsewhere/sub/s%20a.png", "SUB/S%20a.PNG"])
+def test_a_name_with_a_percent_of_its_own_is_found_as_it_is(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "sub").mkdir()
+    write_patches(tmp_path, 1)[0].rename(tmp_path / "sub" / "s%20a.png")
+    (tmp_path / "list.csv").write_text(f"path,label\n{cell},1\n")
+    source = open_source(tmp_path / "list.csv")
+    assert isinstance(source.read(0), Patch)
+    assert source.entries[0].id.lower() == "s%20a"
+
+
 def test_sources_that_are_none_say_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no file or folder"):
         open_source(tmp_path / "absent")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.engine import d4_views
 from core.patches import CENTRE
-from training.course.lockstep import Variator
+from training.course.variation import Variator
 from training.recipes.recipe import Augmentation
 
 STILL = Augmentation(d4=False)

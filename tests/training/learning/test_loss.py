@@ -6,7 +6,7 @@ from torch.nn import functional
 from torchvision.ops import sigmoid_focal_loss
 
 from core.bundle import tumour_logit
-from training.learning.loop import follow_teacher, tumour_losses
+from training.learning.loss import follow_teacher, tumour_losses
 
 
 def tumour_loss(logits: torch.Tensor, labels: torch.Tensor, **settings: float) -> torch.Tensor:

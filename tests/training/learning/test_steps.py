@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from core.bundle import InputTransform, tumour_logit
-from training.learning.loop import tumour_losses
+from training.learning.loss import tumour_losses
 from training.learning.optimiser import freeze, set_learning_rate
 from training.learning.state import TrainingState
 from training.recipes.recipe import load_recipe, recipe_names

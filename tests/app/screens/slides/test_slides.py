@@ -9,8 +9,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.screens.slides import words
+from app.screens.slides.viewer import cell_line
 from core.jobs.folder import Job
 from core.scoring import Classifier
+from core.slides.cells import CellResult, Cells, CellState
 from core.slides.store import SlideStore
 from tests.app.conftest import TOKEN, html
 from tests.core.slides.toys import green_cells, slide_of, tissue_image
@@ -88,6 +90,15 @@ def test_a_scored_slide_is_told_in_plain_words(
     assert f"{cells.prob_tumour[5, 5]:.3f}" in html(page) or np.isnan(cells.prob_tumour[5, 5])
     for cell in ("0-0", "99-99", "x", "-1-5"):
         assert not open_page("slides", query={"slide": job.id, "cell": cell}).exception
+
+
+@pytest.mark.parametrize("distance", [0.5, 1.5])
+def test_a_cell_is_told_with_its_place_unlike_the_training_data_or_not(distance: float) -> None:
+    cells = Cells(np.ones((4, 5), np.float32), np.ones((4, 5), np.bool_))
+    cells.put([CellResult(1, 2, CellState.SCORED, 2.0, 0.88, 1, distance)])
+    line = cell_line(cells, (1, 2))
+    assert "<small>row 2, column 3</small>" in line
+    assert ("unlike the training data" in line) == (distance > 1)
 
 
 def test_nobody_else_sees_a_slide(

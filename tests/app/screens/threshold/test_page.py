@@ -325,6 +325,7 @@ def test_what_follows_the_hand_is_what_the_answer_says(
         series: dict(row.split("|", 1) for row in text.split(";"))
         for series, text in numbers.sentences_by_step(study, prevalence).items()
     }
+    assert set(sent) == {"sensitivity", "specificity", "workload"}
     for step in range(0, 1001, 7):
         answered = numbers.sentences(study.at(step / 1000, assumed))
         for series, rows in sent.items():
