@@ -51,6 +51,7 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
     by_file: dict[str, list[PatchEntry]] = {}
     moved: dict[str, str] = {}
     capitals: dict[str, str] = {}
+    found = {"moved": moved, "capitals": capitals}
     for cell, patch_id, label, split, slide in zip(*columns, slides, strict=True):
         path = _as_path(cell)
         file, how = below.find(path, confined=confine_to is not None)
@@ -68,8 +69,8 @@ def csv_source(table: Path, *, confine_to: Path | None = None) -> FilesSource:
             slide=slide or None,
             split=split or None,
         )
-        if how in {"moved", "capitals"}:
-            {"moved": moved, "capitals": capitals}[how][os.path.normpath(file)] = shown
+        if how in found:
+            found[how][os.path.normpath(file)] = shown
         if path:
             by_file.setdefault(os.path.normpath(file), []).append(entry)
         files.append((entry, file))

@@ -67,7 +67,7 @@ def _effect(scene: Scene, snapshot: Snapshot, *, pictures: bool) -> Markup:
         return empty_html("", words.BATCH_OTHER_MODEL.format(model=model))
     lower = None if snapshot.deferral is None else snapshot.deferral.lower
     effect = scene.batch.effect(snapshot.threshold, lower, scene.calls, at_most=PICTURES)
-    texts = _texts(effect.before, effect.after[0], effect.after[1], effect.changed)
+    texts = _texts(effect.before, effect.after, effect.changed)
     # The steps of the slider are told without a grey zone.
     changed, *calls = texts if lower is not None else numbers.live("batch", texts)
     point = scene.current
@@ -85,12 +85,14 @@ def _call(call: int) -> str:
     return call_text(call_of(None if call == GREY else call))
 
 
-def _texts(before: tuple[int, int, int], tumour: int, none: int, changed: int) -> tuple[str, ...]:
-    """Return how many calls differ, and the patches called tumour and not, each with its change."""
+def _texts(
+    before: tuple[int, int, int], after: tuple[int, int, int], changed: int
+) -> tuple[str, ...]:
+    """Return how many calls differ, and for each call its patches and how many more these are."""
     counts = [
         text
-        for now, after in zip(before, (tumour, none), strict=False)
-        for text in (f"{after:,}", number(after - now, 0, signed=True))
+        for now, then in zip(before, after, strict=True)
+        for text in (f"{then:,}", number(then - now, 0, signed=True))
     ]
     return f"{changed:,}" if changed else words.NONE, *counts
 
@@ -104,7 +106,7 @@ def batch_by_step(scene: Scene) -> dict[str, str]:
     patches = sum(before)
     return {
         "batch": numbers.by_step(
-            _texts(before, called, patches - called, other)
+            _texts(before, (called, patches - called, 0), other)
             for called, other in zip(tumour.tolist(), changed.tolist(), strict=True)
         )
     }
@@ -112,19 +114,14 @@ def batch_by_step(scene: Scene) -> dict[str, str]:
 
 def _calls(effect: BatchEffect, texts: Sequence[str]) -> Markup:
     """How many patches have each call now and here."""
-    grey = f"{effect.after[2]:,}", number(effect.after[2] - effect.before[2], 0, signed=True)
     parts = numbers.JOIN(
         Markup("<span>{} <b>{:,}</b> → <b>{}</b> <small>{}</small></span>").format(
-            _call(call), before, after, change
+            _call(call), before, count, change
         )
-        for call, before, after, change in zip(
-            _CALLS,
-            effect.before,
-            (texts[0], texts[2], grey[0]),
-            (texts[1], texts[3], grey[1]),
-            strict=True,
+        for call, before, after, count, change in zip(
+            _CALLS, effect.before, effect.after, texts[::2], texts[1::2], strict=True
         )
-        if call != GREY or effect.before[2] or effect.after[2]
+        if before or after or call != GREY
     )
     return Markup('<p class="nl-calls">{}</p>').format(parts)
 
