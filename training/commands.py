@@ -225,7 +225,7 @@ def evaluate(options: Annotated[EvaluateOptions, Flat]) -> int:
         f"with tumour, {performance.slides:,} slides"
     ]
     lines += [f"{name}: {shown(one, 4)}" for name, one in performance.metrics.items()]
-    for point in performance.points:
+    for point in evaluation.thresholds:
         rates = ", ".join(
             f"{name} {shown(point.metrics[name], 4)}" for name in ("sensitivity", "specificity")
         )
@@ -260,7 +260,7 @@ def ensemble(options: Annotated[EnsembleOptions, Flat]) -> int:
     from training.judging.evaluate import shown
 
     subject = run_ensemble(options)
-    judged = measure_performance(subject.scores.evidence, ())
+    judged = measure_performance(subject.scores.evidence)
     lines = [
         f"Mean of {len(options.models)} models: AUROC {shown(judged.metrics['auroc'], 4)} on "
         f"{judged.patches:,} patches.",

@@ -150,7 +150,7 @@ def gather(root: Path, runs: list[RunFolder], *, teach_unknown: bool = False) ->
         table["prob_tumour"].to_numpy(),
         table["slide"].to_numpy() if known else None,
     )
-    judged = measure_performance(evidence, ())
+    judged = measure_performance(evidence)
     facts = _facts(runs, table, judged, teach_unknown=teach_unknown)
     write_json(root / CROSSVAL_FILE, facts)
     return Crossval(judged, tuple(facts["auroc_by_fold"]), tuple(facts["notes"]))

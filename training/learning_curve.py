@@ -116,7 +116,7 @@ def _feasible(options: CurveOptions) -> list[int | None]:
 def _point(folder: RunFolder) -> CurvePoint:
     run = read_finished(folder.root)
     config, epochs = run.config, int(run.outcome["epochs"])
-    area = measure_performance(run_scores(folder.root).evidence, ()).metrics["auroc"]
+    area = measure_performance(run_scores(folder.root).evidence).metrics["auroc"]
     return CurvePoint(
         run=folder.root.name,
         train_patches=config.train.patches,

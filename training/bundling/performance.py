@@ -1,8 +1,8 @@
 """How good scores are: every metric with an interval that resamples slides; and a card's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -31,25 +31,6 @@ _BINS: Final = 10
 
 
 @dataclass(frozen=True)
-class Threshold:
-    """A threshold, and every metric at it.
-
-    Attributes:
-        name: Of the operating point.
-        threshold: Flag when the probability is at least this.
-        origin: Who chose it, on what.
-        counts: Once judged, tp, fp, fn, tn.
-        metrics: Once judged, by name as in `core.statistics.METRIC_NAMES`.
-    """
-
-    name: str
-    threshold: float
-    origin: str
-    counts: Mapping[str, float] = field(default_factory=dict)
-    metrics: Mapping[str, Measured] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Performance:
     """What scores are worth on some patches.
 
@@ -57,19 +38,17 @@ class Performance:
         positives: How many of them with tumour.
         slides: Known slides, 0 where unknown.
         metrics: By name: ranking and calibration.
-        points: Rates at each threshold.
     """
 
     patches: int
     positives: int
     slides: int
     metrics: Mapping[str, Measured]
-    points: tuple[Threshold, ...]
     notes: tuple[str, ...]
 
 
-def measure_performance(evidence: Evidence, thresholds: Sequence[Threshold]) -> Performance:
-    """Return every metric of scores that are probabilities.
+def measure_performance(evidence: Evidence) -> Performance:
+    """Return every metric of scores that are probabilities, whatever the threshold.
 
     Raises:
         EvidenceError: A class is absent.
@@ -79,7 +58,6 @@ def measure_performance(evidence: Evidence, thresholds: Sequence[Threshold]) -> 
             f"Found {evidence.n_positive:,} patches with tumour and {evidence.n_negative:,} "
             "without; judging needs both. Add the missing class."
         )
-    table = OperatingTable.of(evidence)
     bootstrap = SlideBootstrap.seeded(evidence)
     by_patches = auroc(evidence)
     area = Measured(by_patches.value)
@@ -97,7 +75,6 @@ def measure_performance(evidence: Evidence, thresholds: Sequence[Threshold]) -> 
         positives=evidence.n_positive,
         slides=0 if evidence.slides is None else len(evidence.slide_names),
         metrics=metrics,
-        points=tuple(_rates(table, bootstrap, one) for one in thresholds),
         notes=evidence.notes(),
     )
 
@@ -119,18 +96,6 @@ def over_slides(evidence: Evidence, slides: SlideBootstrap | None) -> dict[str, 
     }
 
 
-def _rates(
-    table: OperatingTable, bootstrap: SlideBootstrap | None, threshold: Threshold
-) -> Threshold:
-    confusion = table.confusion(threshold.threshold)
-    slides = None if bootstrap is None else ResampledCounts.of(bootstrap, threshold.threshold)
-    return replace(
-        threshold,
-        counts={name: getattr(confusion, name) for name in ("tp", "fp", "fn", "tn")},
-        metrics={str(name): one for name, one in metrics_at(confusion, slides).items()},
-    )
-
-
 def validation_metrics(calibration: Calibration) -> dict[str, Measured]:
     """Return the metrics of the card by name; what cannot be had with an interval is left out.
 
@@ -139,7 +104,7 @@ def validation_metrics(calibration: Calibration) -> dict[str, Measured]:
     temperature and threshold come from folds of other slides.
     """
     everything, crossfitted = calibration.everything, calibration.crossfitted
-    overall = measure_performance(everything, ()).metrics
+    overall = measure_performance(everything).metrics
     metrics: dict[str, Measured | None] = {
         name: overall[name] for name in ("auroc", "auroc_by_patches", "average_precision")
     }
@@ -151,7 +116,7 @@ def validation_metrics(calibration: Calibration) -> dict[str, Measured]:
             metrics[f"{rate}_crossfitted"] = rate_interval(crossfitted.calls, rate, 0.5)
     calibrated = everything if crossfitted is None else crossfitted.scores
     where = "" if crossfitted is None else ", cross-fitted"
-    of_calibrated = measure_performance(calibrated, ()).metrics
+    of_calibrated = measure_performance(calibrated).metrics
     for name in ("brier", "ece", "calibration_slope"):
         if value := of_calibrated.get(name):
             metrics[name] = replace(value, method=value.method + where)
@@ -159,11 +124,16 @@ def validation_metrics(calibration: Calibration) -> dict[str, Measured]:
 
 
 def rate_interval(evidence: Evidence, name: MetricName, threshold: float) -> Measured | None:
-    """Return a rate at a threshold with its slide-cluster interval, or Wilson's without slides."""
+    """Return a rate at a threshold, None where it has no interval."""
+    rate = rates_at(evidence, threshold)[name]
+    return rate if rate.has_interval else None
+
+
+def rates_at(evidence: Evidence, threshold: float) -> dict[MetricName, Measured]:
+    """Return every metric at a threshold, with intervals over slides or, without them, Wilson's."""
     slides = SlideBootstrap.seeded(evidence)
     counts = None if slides is None else ResampledCounts.of(slides, threshold)
-    rate = metrics_at(OperatingTable.of(evidence).confusion(threshold), counts)[name]
-    return rate if rate.has_interval else None
+    return metrics_at(OperatingTable.of(evidence).confusion(threshold), counts)
 
 
 def _brier(slides: SlideBootstrap) -> Resampled:

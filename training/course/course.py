@@ -48,6 +48,8 @@ SMALL_RATE: Final = 1e-3
 LEAST_CENTRE_AUROC: Final = 0.40
 """A network below this follows the surroundings; it ships only if all are."""
 CHOSEN: Final = "chosen"
+FOLDS_FOLDER: Final = "folds"
+REFIT_FOLDER: Final = "refit"
 
 
 def affordable_steps(plan: Plan, spent_seconds: float, branch_seconds: float) -> int:
@@ -95,11 +97,12 @@ def choose(candidates: Mapping[str, CourseCandidate]) -> str:
 
 @dataclass
 class Course:
-    """A course on its way.
+    """A course on its way, which writes what it has reached.
 
     Attributes:
         options: What was asked.
         start: Weights that all networks start from.
+        initial: Where they are from.
         began: When, by the monotonic clock.
         scores: Out-of-fold logits by name: (N,) or (N, 8).
         table: A line of what each stage reached.
@@ -110,14 +113,13 @@ class Course:
     cohort: Cohort
     options: CourseOptions
     start: Weights
+    pack: Pack
+    initial: InitialWeights
     began: float = field(default_factory=time.monotonic, init=False)
     scores: dict[str, Logits] = field(default_factory=dict, init=False)
     table: list[dict[str, float | str]] = field(default_factory=list, init=False)
     candidates: dict[str, CourseCandidate] = field(default_factory=dict, init=False)
     chosen: str = field(default="", init=False)
-
-    def keep(self, name: str, candidate: CourseCandidate) -> None:
-        """Do with a candidate what is to be done if it is the best so far, or a small student."""
 
     def run(self) -> None:
         """Run all stages.
@@ -143,7 +145,7 @@ class Course:
             branch_seconds = time.monotonic() - began
             self.judge(stage.name, recipe, branches[-1])
         together = np.mean([self.scores[f"branch-{n + 1}"] for n in range(plan.branches)], axis=0)
-        self._note("branches, mean of logits", together)
+        self._add_stage("branches, mean of logits", together)
         soup = [mean_weights(parts) for parts in zip(*branches, strict=True)]
         self.nominate("soup", recipe, soup)
         teachers = list(zip(*branches, strict=True))
@@ -188,123 +190,19 @@ class Course:
         logits = self.cohort.out_of_fold(recipe, networks, views=range(8 if every_view else 1))
         self.scores[name] = logits[:, 0]
         centre = self.cohort.centre_auroc(recipe, networks)
-        auroc = self._note(name, logits[:, 0], centre=centre)
+        auroc = self._add_stage(name, logits[:, 0], centre=centre)
         if every_view:
             self.scores[f"{name}-d4"] = logits
-            self._note(f"{name}, mean of eight orientations", logits.mean(axis=1))
+            self._add_stage(f"{name}, mean of eight orientations", logits.mean(axis=1))
         return CourseCandidate(name, recipe, networks, logits[:, 0], auroc, centre)
 
-    def _note(self, name: str, logits: Logits, **more: float) -> float:
+    def _add_stage(self, name: str, logits: Logits, **more: float) -> float:
         auroc = self.cohort.auroc(logits)
         line: dict[str, float | str] = {"stage": name, "auroc": auroc, **more}
         line["seconds"] = round(time.monotonic() - self.began, 1)
         self.table.append(line)
         say("  ".join(f"{k} {v:.5f}" if isinstance(v, float) else f"{v}" for k, v in line.items()))
         return auroc
-
-
-def at(recipe: Recipe, *, size_px: int | None = None, rate: float | None = None) -> Recipe:
-    """Return a recipe at another input size or largest learning rate."""
-    size_px = size_px or recipe.preprocessing.input_size_px
-    preprocessing = recipe.preprocessing.model_copy(update={"input_size_px": size_px})
-    schedule = replace(recipe.schedule, learning_rate=rate or recipe.schedule.learning_rate)
-    return replace(recipe, preprocessing=preprocessing, schedule=schedule)
-
-
-def lasting(recipe: Recipe, steps: int, patches: int) -> Recipe:
-    """Return a recipe whose epochs are as many, to the nearest, as its steps are."""
-    epochs = max(1, round(steps * recipe.batch_size / patches))
-    return replace(recipe, schedule=replace(recipe.schedule, epochs=epochs))
-
-
-FOLDS_FOLDER: Final = "folds"
-REFIT_FOLDER: Final = "refit"
-_VARIED: Final = (
-    "d4",
-    "stain_gain",
-    "stain_shift",
-    "stain_swap",
-    "brightness",
-    "contrast",
-    "saturation",
-    "channel",
-)
-"""Fields of an augmentation that are done on the device."""
-
-
-def run_course(options: CourseOptions) -> Course:
-    """Train folds and refit side by side and keep the best of what they reached.
-
-    OUT/chosen/folds is a cross-validation and OUT/chosen/refit a run, as `export` takes them;
-    small students lie beside them. OUT/course.json says what each stage reached, OUT/scores.npz
-    every out-of-fold logit.
-
-    Raises:
-        NodelensError: The data cannot be split, or the recipe asks for more than a course does.
-    """
-    require_course(options.recipe)
-    require_own_folder(RunFolder(options.out))
-    device = prepare_device(options.device, options.threads)
-    torch.backends.cudnn.benchmark = False  # timing the kernels of each shape takes longer still
-    with open_labelled(options.data) as source:
-        for note in source.remarks:
-            say(f"Note: {note}")
-        # What can be told without decoding or fetching anything is told first.
-        splits_of(require_labels(source), options.seed)
-        seed_start(options.seed)
-        init = options.init or options.recipe.init
-        network, initial = initial_network(options.recipe.network, init)
-        pack = open_pack(source, options.cache or RunFolder(options.out).pack)
-    cohort = Cohort.of(pack, device, seed=options.seed)
-    start = {name: value.to(device) for name, value in network.state_dict().items()}
-    course = KeptCourse(cohort, options, start, pack, initial)
-    course.run()
-    course.note()
-    return course
-
-
-def require_course(recipe: Recipe) -> None:
-    """Check that a course does all that a recipe asks for.
-
-    Raises:
-        RunError: It asks for more.
-    """
-    schedule, varied = recipe.schedule, recipe.augmentation
-    done = Recipe(
-        name=recipe.name,
-        description=recipe.description,
-        network=recipe.network,
-        preprocessing=recipe.preprocessing,
-        schedule=Schedule(
-            epochs=schedule.epochs,
-            learning_rate=schedule.learning_rate,
-            weight_decay=schedule.weight_decay,
-            warmup_share=schedule.warmup_share,
-            final_share=schedule.final_share,
-            keep="last",
-        ),
-        augmentation=replace(Augmentation(), **{name: getattr(varied, name) for name in _VARIED}),
-        init=recipe.init,
-        label_smoothing=recipe.label_smoothing,
-        transplant_share=recipe.transplant_share,
-        distillation=Distillation(recipe.distillation.weight, temperature=1.0),
-        batch_size=recipe.batch_size,
-        ema_decay=0.0,
-        swa_share=recipe.swa_share,
-    )
-    if more := sorted(differences(recipe_values(done), recipe_values(recipe))):
-        raise RunError(
-            f"The recipe {recipe.name!r} sets {', '.join(more)} in a way that `course` does not "
-            "support. Start from ours_lite0_course, or use `crossval` and `fit`."
-        )
-
-
-@dataclass
-class KeptCourse(Course):
-    """A course that writes what it has reached."""
-
-    pack: Pack
-    initial: InitialWeights
 
     def keep(self, name: str, candidate: CourseCandidate) -> None:
         """Write a candidate's folds and refit under OUT/name, over those of one before."""
@@ -315,9 +213,9 @@ class KeptCourse(Course):
             self._write(run, split, weights, candidate)
         gather(root / FOLDS_FOLDER, runs)
         self._write(RunFolder(root / REFIT_FOLDER), refit, candidate.networks[-1], candidate)
-        self.note()
+        self.write_stages()
 
-    def note(self) -> None:
+    def write_stages(self) -> None:
         """Write what every stage has reached, and its scores."""
         table, out = self.cohort.table, self.options.out
         columns = {"ids": table.ids, "slides": table.slides, "labels": table.labels}
@@ -360,4 +258,98 @@ class KeptCourse(Course):
                 "training_seconds": time.monotonic() - self.began,
                 "course": {**asdict(self.options.plan), "stage": candidate.stage},
             },
+        )
+
+
+def at(recipe: Recipe, *, size_px: int | None = None, rate: float | None = None) -> Recipe:
+    """Return a recipe at another input size or largest learning rate."""
+    size_px = size_px or recipe.preprocessing.input_size_px
+    preprocessing = recipe.preprocessing.model_copy(update={"input_size_px": size_px})
+    schedule = replace(recipe.schedule, learning_rate=rate or recipe.schedule.learning_rate)
+    return replace(recipe, preprocessing=preprocessing, schedule=schedule)
+
+
+def lasting(recipe: Recipe, steps: int, patches: int) -> Recipe:
+    """Return a recipe whose epochs are as many, to the nearest, as its steps are."""
+    epochs = max(1, round(steps * recipe.batch_size / patches))
+    return replace(recipe, schedule=replace(recipe.schedule, epochs=epochs))
+
+
+_VARIED: Final = (
+    "d4",
+    "stain_gain",
+    "stain_shift",
+    "stain_swap",
+    "brightness",
+    "contrast",
+    "saturation",
+    "channel",
+)
+"""Fields of an augmentation that are done on the device."""
+
+
+def run_course(options: CourseOptions) -> Course:
+    """Train folds and refit side by side and keep the best of what they reached.
+
+    OUT/chosen/folds is a cross-validation and OUT/chosen/refit a run, as `export` takes them;
+    small students lie beside them. OUT/course.json says what each stage reached, OUT/scores.npz
+    every out-of-fold logit.
+
+    Raises:
+        NodelensError: The data cannot be split, or the recipe asks for more than a course does.
+    """
+    require_course(options.recipe)
+    require_own_folder(RunFolder(options.out))
+    device = prepare_device(options.device, options.threads)
+    torch.backends.cudnn.benchmark = False  # timing the kernels of each shape takes longer still
+    with open_labelled(options.data) as source:
+        for note in source.remarks:
+            say(f"Note: {note}")
+        # What can be told without decoding or fetching anything is told first.
+        splits_of(require_labels(source), options.seed)
+        seed_start(options.seed)
+        init = options.init or options.recipe.init
+        network, initial = initial_network(options.recipe.network, init)
+        pack = open_pack(source, options.cache or RunFolder(options.out).pack)
+    cohort = Cohort.of(pack, device, seed=options.seed)
+    start = {name: value.to(device) for name, value in network.state_dict().items()}
+    course = Course(cohort, options, start, pack, initial)
+    course.run()
+    course.write_stages()
+    return course
+
+
+def require_course(recipe: Recipe) -> None:
+    """Check that a course does all that a recipe asks for.
+
+    Raises:
+        RunError: It asks for more.
+    """
+    schedule, varied = recipe.schedule, recipe.augmentation
+    done = Recipe(
+        name=recipe.name,
+        description=recipe.description,
+        network=recipe.network,
+        preprocessing=recipe.preprocessing,
+        schedule=Schedule(
+            epochs=schedule.epochs,
+            learning_rate=schedule.learning_rate,
+            weight_decay=schedule.weight_decay,
+            warmup_share=schedule.warmup_share,
+            final_share=schedule.final_share,
+            keep="last",
+        ),
+        augmentation=replace(Augmentation(), **{name: getattr(varied, name) for name in _VARIED}),
+        init=recipe.init,
+        label_smoothing=recipe.label_smoothing,
+        transplant_share=recipe.transplant_share,
+        distillation=Distillation(recipe.distillation.weight, temperature=1.0),
+        batch_size=recipe.batch_size,
+        ema_decay=0.0,
+        swa_share=recipe.swa_share,
+    )
+    if more := sorted(differences(recipe_values(done), recipe_values(recipe))):
+        raise RunError(
+            f"The recipe {recipe.name!r} sets {', '.join(more)} in a way that `course` does not "
+            "support. Start from ours_lite0_course, or use `crossval` and `fit`."
         )

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -15,10 +15,17 @@ from core import pages
 from core.bundle import metric_name, same_model
 from core.errors import EvidenceError, RunError
 from core.files import replacing, write_json
-from core.statistics import Measured, OperatingTable, precision_recall_curve, reliability, roc_curve
+from core.statistics import (
+    Evidence,
+    Measured,
+    OperatingTable,
+    precision_recall_curve,
+    reliability,
+    roc_curve,
+)
 from core.thresholds import choose, read_locked_point
 from training.bundling.calibration import RULE
-from training.bundling.performance import Performance, Threshold, measure_performance
+from training.bundling.performance import Performance, measure_performance, rates_at
 from training.judging.contest import Contest, contest
 from training.judging.subject import Subject, open_subject
 from training.options import EvaluateOptions
@@ -27,12 +34,39 @@ JSON_FILE: Final = "evaluation.json"
 PAGE_FILE: Final = "evaluation.html"
 
 
+@dataclass(frozen=True)
+class JudgedThreshold:
+    """A threshold and every metric at it.
+
+    Attributes:
+        threshold: Called tumour when the probability is at least this.
+        origin: Who chose it, on what.
+        counts: tp, fp, fn, tn.
+        metrics: By name as in `core.statistics.METRIC_NAMES`.
+    """
+
+    name: str
+    threshold: float
+    origin: str
+    counts: Mapping[str, float]
+    metrics: Mapping[str, Measured]
+
+    @classmethod
+    def of(cls, evidence: Evidence, name: str, threshold: float, origin: str) -> Self:
+        """Judge a threshold."""
+        confusion = OperatingTable.of(evidence).confusion(threshold)
+        counts = {name: getattr(confusion, name) for name in ("tp", "fp", "fn", "tn")}
+        metrics = {str(name): one for name, one in rates_at(evidence, threshold).items()}
+        return cls(name, threshold, origin, counts, metrics)
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """What `evaluate` found of a subject, alone or against another."""
 
     subject: Subject
     performance: Performance
+    thresholds: Sequence[JudgedThreshold]
     against: Subject | None = None
     contest: Contest | None = None
 
@@ -50,24 +84,29 @@ def run_evaluate(options: EvaluateOptions) -> Evaluation:
     """
     options.out.mkdir(parents=True, exist_ok=True)
     subject = open_subject(options.what, options.scoring, options.out)
-    performance = measure_performance(subject.scores.evidence, _thresholds(subject, options))
+    performance = measure_performance(subject.scores.evidence)
+    thresholds = [
+        JudgedThreshold.of(subject.scores.evidence, *named)
+        for named in _thresholds(subject, options)
+    ]
     other = comparison = None
     if options.against is not None:
         other = open_subject(options.against, options.scoring, options.out / "against")
         comparison = contest(subject, other)
-    evaluation = Evaluation(subject, performance, other, comparison)
+    evaluation = Evaluation(subject, performance, thresholds, other, comparison)
     write_json(options.out / JSON_FILE, evaluation_values(evaluation))
     with replacing(options.out / PAGE_FILE) as file:
         file.write_text(evaluation_page(evaluation), "utf-8")
     return evaluation
 
 
-def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
+def _thresholds(subject: Subject, options: EvaluateOptions) -> list[tuple[str, float, str]]:
+    """Return the thresholds to judge, each with its name before and its origin behind it."""
     thresholds = []
     if subject.shipped is not None:
         point = subject.shipped
         thresholds.append(
-            Threshold(
+            (
                 point.version,  # "shipped" or "as exported": neither was locked
                 point.threshold,
                 f"{point.rule.rstrip('.')}; chosen on {point.chosen_on}",
@@ -81,8 +120,8 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
                 f"{path.name} was locked for {locked.model_id}; these scores are from {scored_by}. "
                 "Name a threshold that was locked for this model."
             )
-        thresholds.append(Threshold(locked.version, locked.operating_point.threshold, "locked"))
-    thresholds += [Threshold(f"at {value:g}", value, "as asked") for value in options.threshold]
+        thresholds.append((locked.version, locked.operating_point.threshold, "locked"))
+    thresholds += [(f"at {value:g}", value, "as asked") for value in options.threshold]
     if not thresholds:
         evidence = subject.scores.evidence
         try:
@@ -91,14 +130,14 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[Threshold]:
             sys.stderr.write(f"No threshold could be chosen: {error}\n")
         else:
             thresholds.append(
-                Threshold(
+                (
                     "chosen here",
                     chosen.threshold,
                     f"{chosen.description.rstrip('.')}; chosen on these patches, so its rates are "
                     "too good",
                 )
             )
-        thresholds.append(Threshold("at 0.5", 0.5, "by convention, not chosen on data"))
+        thresholds.append(("at 0.5", 0.5, "by convention, not chosen on data"))
     return thresholds
 
 
@@ -123,7 +162,7 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
                 "counts": dict(point.counts),
                 "metrics": _measures(point.metrics),
             }
-            for point in performance.points
+            for point in evaluation.thresholds
         ],
         "notes": evaluation.notes,
     }

@@ -129,7 +129,7 @@ def _finished(root: Path) -> list[Path]:
 def _entry(root: Path, folder: Path) -> Entry:
     name = folder.relative_to(root).as_posix()
     subject = open_subject(folder, ScoringOptions(), folder)
-    judged = measure_performance(subject.scores.evidence, ())
+    judged = measure_performance(subject.scores.evidence)
     ranking = judged.metrics["auroc"]
     crossval = (folder / CROSSVAL_FILE).is_file()
     of_several = crossval or (folder / ENSEMBLE_FILE).is_file()

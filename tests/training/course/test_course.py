@@ -26,6 +26,7 @@ from training.data.pack import Pack
 from training.options import COURSE_RECIPE, CourseOptions, Plan
 from training.recipes.recipe import Distillation, Recipe, Schedule, load_recipe
 from training.runs.folder import read_finished
+from training.runs.initial import CHANCE, InitialWeights
 
 RECIPE = toy_recipe(
     network=toy_recipe().network.model_copy(update={"pooling": "centre-and-context"}),
@@ -47,12 +48,16 @@ PLAN = Plan(
 
 
 @pytest.fixture(scope="module")
-def cohort() -> Cohort:
+def pack() -> Pack:
     """Sixty patches of twelve slides of both labels, the last two slides' names unknown."""
     labels = [number % 2 for number in range(60)]
     slides = [f"s{number // 5:02d}" if number < 50 else "" for number in range(60)]
     table = toy_table(labels, slides)
-    pack = Pack("toy", table, toy_patches(labels), np.arange(60), 0, "0" * 64)
+    return Pack("toy", table, toy_patches(labels), np.arange(60), 0, "0" * 64)
+
+
+@pytest.fixture(scope="module")
+def cohort(pack: Pack) -> Cohort:
     return Cohort.of(pack, torch.device("cpu"), seed=0)
 
 
@@ -79,7 +84,9 @@ def test_the_refit_trains_on_all_patches(cohort: Cohort) -> None:
     assert sorted(rows[-1].numpy()) == list(range(60))
 
 
-def test_a_course_scores_every_stage_and_keeps_the_candidate_it_chose(cohort: Cohort) -> None:
+def test_a_course_scores_every_stage_and_keeps_the_candidate_it_chose(
+    cohort: Cohort, pack: Pack
+) -> None:
     torch.manual_seed(0)
     start = build_network(RECIPE.network).state_dict()
     kept: dict[str, CourseCandidate] = {}
@@ -89,7 +96,7 @@ def test_a_course_scores_every_stage_and_keeps_the_candidate_it_chose(cohort: Co
             kept[name] = candidate
 
     options = CourseOptions(data=Path("data"), out=Path("out"), recipe=RECIPE, plan=PLAN)
-    course = Keeping(cohort, options, start)
+    course = Keeping(cohort, options, start, pack, InitialWeights(CHANCE, ""))
     course.run()
 
     assert set(course.candidates) == {"soup", "student-1", "student-2", "students", "all"}

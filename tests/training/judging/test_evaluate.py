@@ -50,14 +50,15 @@ def read_json(folder: Path) -> dict[str, object]:
 def test_the_metrics_of_a_table_are_those_of_scikit_learn(suffix: str, tmp_path: Path) -> None:
     file = tmp_path / f"scores{suffix}"
     table = write_scores(file, 1, 1.5)
-    found = run_evaluate(EvaluateOptions(file, out=tmp_path / "out", threshold=(0.3,))).performance
+    evaluation = run_evaluate(EvaluateOptions(file, out=tmp_path / "out", threshold=(0.3,)))
+    found = evaluation.performance
     labels, scores = table["label"], table["prob_tumour"]
     assert found.metrics["auroc"].value == pytest.approx(roc_auc_score(labels, scores))
     assert found.metrics["average_precision"].value == pytest.approx(
         average_precision_score(labels, scores)
     )
     assert found.metrics["brier"].value == pytest.approx(brier_score_loss(labels, scores))
-    point = found.points[0]
+    point = evaluation.thresholds[0]
     assert point.metrics["mcc"].value == pytest.approx(matthews_corrcoef(labels, scores >= 0.3))
     assert point.metrics["sensitivity"].value == pytest.approx((scores[labels == 1] >= 0.3).mean())
     for measure in (found.metrics["auroc"], point.metrics["sensitivity"]):
@@ -95,7 +96,7 @@ def test_the_shipped_model_is_judged_by_its_own_validation_scores(tmp_path: Path
         assert (measure.value, measure.low, measure.high) == pytest.approx(
             (claimed["value"], claimed["low"], claimed["high"])
         )
-    assert found.performance.points[0].threshold == card["operating_point"]["threshold"]
+    assert found.thresholds[0].threshold == card["operating_point"]["threshold"]
 
 
 def test_a_paired_comparison_is_surer_than_its_two_sides(tmp_path: Path) -> None:
@@ -211,7 +212,7 @@ def test_a_run_scores_a_data_set_and_says_where_it_trained_on_it(
     finished_runs: Path, kaggle: Path, tmp_path: Path
 ) -> None:
     own = run_evaluate(EvaluateOptions(finished_runs / "a", out=tmp_path / "own"))
-    assert [point.name for point in own.performance.points] == ["as exported"]
+    assert [point.name for point in own.thresholds] == ["as exported"]
     options = EvaluateOptions(
         finished_runs / "a", out=tmp_path / "new", scoring=ScoringOptions(data=kaggle)
     )
