@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core.bundle.bundle import read_bundle
-from core.engine.choice import NOT_WRITTEN
+from core.engine.graphs import NOT_WRITTEN
 from core.engine.openvino_cpu import (
     EVIDENCE,
     FEATURES,

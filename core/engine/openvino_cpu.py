@@ -82,7 +82,7 @@ class OpenVinoEngine(Engine):
         """Compile a graph for this processor.
 
         Args:
-            graph: From `core.engine.choice`.
+            graph: From `core.engine.graphs`.
             precision: See the class.
             crop_px: See `Engine`.
             pytorch: Makes the same network in PyTorch, when somebody asks for it.

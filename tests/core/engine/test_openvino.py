@@ -11,7 +11,7 @@ import pytest
 
 from core.bundle import Architecture, Bundle, Preprocessing, read_bundle
 from core.engine import EngineKind, Precision, TorchEngine, open_engine
-from core.engine.choice import converted_graph, graph_key, shipped_graph
+from core.engine.graphs import converted_graph, graph_key, shipped_graph
 from core.engine.openvino_cpu import OpenVinoEngine
 from core.errors import RunError
 from core.scoring import Classifier, open_classifier
@@ -106,7 +106,7 @@ def test_a_shipped_graph_that_is_damaged_is_made_anew_elsewhere(
     bundle = read_bundle(toy_bundle)
     shipped, graphs = tmp_path / "shipped", tmp_path / "graphs"
     converted_graph(bundle, shipped).write_text("<net", "utf-8")
-    monkeypatch.setattr("core.engine.choice.SHIPPED_GRAPHS", shipped)
+    monkeypatch.setattr("core.engine.graphs.SHIPPED_GRAPHS", shipped)
     assert shipped_graph(bundle)
     assert isinstance(open_engine(bundle, device="cpu", graphs=graphs), OpenVinoEngine)
     assert [place.name for place in graphs.iterdir()] == [graph_key(bundle)]
