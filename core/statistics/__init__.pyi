@@ -8,7 +8,6 @@ from .calibration import log_loss as log_loss
 from .calibration import reliability as reliability
 from .cluster import BOOTSTRAP_SEED as BOOTSTRAP_SEED
 from .cluster import REPLICATES as REPLICATES
-from .cluster import Comparison as Comparison
 from .cluster import Resampled as Resampled
 from .cluster import SlideBootstrap as SlideBootstrap
 from .cluster import auroc_over_slides as auroc_over_slides

@@ -237,26 +237,10 @@ def _effective(counts: FloatArray) -> float:
     return float(counts.sum()) ** 2 / squares if squares else 0.0
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """AUROC of model A minus model B, by patches and by slides.
+def compare_auroc(of_a: SlideBootstrap, of_b: SlideBootstrap) -> AurocDifference:
+    """Difference of two models' AUROC on the same patches (A minus B), on the same draws of slides.
 
-    Attributes:
-        by_patches: paired DeLong; its p-value is too small for clustered patches.
-        by_slides: slide bootstrap of the difference, both models on the same draws.
-        p_value: two-sided, of no difference, from the slide bootstrap's standard error and t; NaN
-            where undefined.
-        share_a_better: share of replicates in which A is ahead, ties counted half.
-    """
-
-    by_patches: AurocDifference
-    by_slides: Resampled
-    p_value: float
-    share_a_better: float
-
-
-def compare_auroc(of_a: SlideBootstrap, of_b: SlideBootstrap) -> Comparison:
-    """Difference of two models' AUROC on the same patches (A minus B), on the same draws.
+    The p-value is from the slide bootstrap's standard error and t.
 
     Raises:
         EvidenceError: the patches or the draws differ.
@@ -272,6 +256,9 @@ def compare_auroc(of_a: SlideBootstrap, of_b: SlideBootstrap) -> Comparison:
     if error > 0 and freedom >= 1:
         t = abs(value) / error
         p_value = float(2 * scipy.special.stdtr(freedom, -t))
-    kept = by_slides.replicates
-    ahead = float(np.mean((kept > 0) + (kept == 0) / 2)) if len(kept) else np.nan
-    return Comparison(by_patches, by_slides, p_value, ahead)
+    return replace(
+        by_patches,
+        difference=by_slides.best,
+        p_value=p_value,
+        replicates=by_slides.replicates,
+    )

@@ -5,7 +5,7 @@ this counts below and through each tie group of the one sorted table, which give
 placements (midranks).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy
@@ -16,22 +16,30 @@ from core.statistics.intervals import QUANTILE
 from core.statistics.measured import Measured
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AurocDifference:
-    """AUROC of model A minus model B on the same patches, by paired DeLong.
+    """AUROC of model A minus model B on the same patches.
 
     Attributes:
         value_a: AUROC of A.
         value_b: AUROC of B.
-        difference: A minus B, -1..1, with a plain (Wald) interval; its standard error has the
-            covariance of the pair taken out.
-        p_value: two-sided, of no difference; NaN where undefined. Too small for clustered patches.
+        difference: A minus B, -1..1, with a plain interval; the standard error has the covariance
+            of the pair taken out.
+        p_value: two-sided, of no difference; NaN where undefined.
+        replicates: (R,) the difference in each resample of the slides; none by paired DeLong.
     """
 
     value_a: float
     value_b: float
     difference: Measured
     p_value: float
+    replicates: FloatArray = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def share_a_better(self) -> float | None:
+        """Share of replicates in which A is ahead, ties counted half; None without replicates."""
+        ahead = (self.replicates > 0) + (self.replicates == 0) / 2
+        return float(np.mean(ahead)) if len(ahead) else None
 
 
 def placements(evidence: Evidence) -> FloatArray:
@@ -83,6 +91,8 @@ def auroc(evidence: Evidence) -> Measured:
 
 def paired_auroc(a: Evidence, b: Evidence) -> AurocDifference:
     """Difference of two models' AUROC on the same patches, paired DeLong (A minus B).
+
+    Its p-value is too small, and its interval too narrow, for clustered patches.
 
     Raises:
         EvidenceError: the two do not hold the same labels and slides in the same order.

@@ -67,14 +67,9 @@ def contest(first: Subject, second: Subject) -> Contest:
     a, b, notes = matched(first.scores, second.scores)
     of_a = SlideBootstrap.seeded(a)
     of_b = None if of_a is None else SlideBootstrap(b, of_a.draws)
-    ranked = paired_auroc(a, b)
-    difference, p_value, share_first_better = ranked.difference, ranked.p_value, None
-    if of_a is not None and of_b is not None:
-        compared = compare_auroc(of_a, of_b)
-        difference, p_value = compared.by_slides.best, compared.p_value
-        share_first_better = compared.share_a_better
-    p_known = p_value if np.isfinite(p_value) else None
-    metrics = {"auroc": Difference(ranked.value_a, ranked.value_b, difference, p_known)}
+    ranked = compare_auroc(of_a, of_b) if of_a and of_b else paired_auroc(a, b)
+    p_known = ranked.p_value if np.isfinite(ranked.p_value) else None
+    metrics = {"auroc": Difference(ranked.value_a, ranked.value_b, ranked.difference, p_known)}
     others = over_slides(b, of_b)
     for name, one in over_slides(a, of_a).items():
         metrics[name] = _paired(of_a, one, others[name])
@@ -89,7 +84,7 @@ def contest(first: Subject, second: Subject) -> Contest:
         patches=len(a),
         slides=0 if of_a is None else len(a.slide_names),
         metrics=metrics,
-        share_first_better=share_first_better,
+        share_first_better=ranked.share_a_better,
         notes=(*notes, *a.notes()),
     )
 
