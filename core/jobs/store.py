@@ -10,23 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from core import scoring
 from core.errors import RunError, SourceError
 from core.jobs.folder import Job, JobFolder
 from core.jobs.preflight import InputReport, inspect_source
 from core.jobs.runner import BackgroundTask, JobProgress, Places, Runner
 from core.patches import PatchSource
 from core.patches.colours import colour_notes
-from core.scoring import (
-    DEFAULT_BATCH_SIZE,
-    Classifier,
-    TestTimeAugmentation,
-    open_journal,
-    read_rows,
-    read_spec,
-    run_metadata,
-    run_scoring,
-    specify,
-)
 
 INSPECTED_INPUTS: Final = 5_000
 """How many inputs are read before scoring."""
@@ -105,26 +95,26 @@ class JobStore(JobFolder, Runner[BackgroundTask]):
     def _in_vain(self, job: Job) -> Path:
         return self.folder / job.id / "nothing-readable"
 
-    def start(self, job: Job, classifier: Classifier) -> None:
+    def start(self, job: Job, classifier: scoring.Classifier) -> None:
         """Score the job, or what it still lacks, in a thread of its own; once at a time."""
         self.require_writable()
         work = partial(self._score, job, classifier)
         self.begin(job, lambda: BackgroundTask(f"score-{job.id[:8]}", job.owner, work=work))
 
-    def _score(self, job: Job, classifier: Classifier, task: BackgroundTask) -> bool:
+    def _score(self, job: Job, classifier: scoring.Classifier, task: BackgroundTask) -> bool:
         with self.open(job) as source:
             source.require_consistent()
-            spec = specify(
+            spec = scoring.specify(
                 source,
                 classifier,
-                tta=TestTimeAugmentation(job.tta),
-                batch_size=DEFAULT_BATCH_SIZE,
+                tta=scoring.TestTimeAugmentation(job.tta),
+                batch_size=scoring.DEFAULT_BATCH_SIZE,
             )
-            journal = open_journal(self.journal(job), spec, source, resume=True)
+            journal = scoring.open_journal(self.journal(job), spec, source, resume=True)
             resumed_at, started, clock = journal.rows_done, datetime.now(UTC), time.perf_counter()
             task.count_from(resumed_at, len(source))
             with closing(journal):
-                finished = run_scoring(
+                finished = scoring.run_scoring(
                     source,
                     classifier,
                     journal,
@@ -134,7 +124,7 @@ class JobStore(JobFolder, Runner[BackgroundTask]):
             colours = colour_notes(source) if finished else ()
             self.write_run(
                 job,
-                run_metadata(classifier, spec, {})
+                scoring.run_metadata(classifier, spec, {})
                 | {
                     "started": started.isoformat(),
                     "finished": datetime.now(UTC).isoformat(),
@@ -156,7 +146,7 @@ class JobStore(JobFolder, Runner[BackgroundTask]):
         self.forget_rows(job)
         return job
 
-    def with_choices(self, job: Job, tta: TestTimeAugmentation, precision: str = "") -> Job:
+    def with_choices(self, job: Job, tta: scoring.TestTimeAugmentation, precision: str = "") -> Job:
         """Return the job with what was chosen for its scoring, its rows forgotten."""
         return self.write(replace(self.restart(job), tta=str(tta), precision=precision))
 
@@ -175,8 +165,8 @@ class JobStore(JobFolder, Runner[BackgroundTask]):
         if not path.exists():
             return JobProgress("new")
         try:
-            total = read_spec(path).inputs
+            total = scoring.read_spec(path).inputs
         except RunError as error:
             return JobProgress("broken", error=str(error))
-        done = sum(1 for _ in read_rows(path))
+        done = sum(1 for _ in scoring.read_rows(path))
         return JobProgress("done" if done >= total else "stopped", done, total)

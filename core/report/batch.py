@@ -5,21 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from core import scoring
 from core.patches import ImageU8
 from core.report.document import picture_beside
 from core.report.maps import ReportMaps
 from core.report.sheets import Sheets
-from core.scoring import (
-    Filter,
-    Order,
-    Outcome,
-    ScoreRow,
-    Status,
-    outcome,
-    outcome_counts,
-    remarks,
-    select,
-)
 from core.wording import call_text, label_text, percent
 
 PICTURED: Final = 24
@@ -48,18 +38,18 @@ class ScoredBatch:
 
     name: str
     made_at: datetime
-    rows: Sequence[ScoreRow]
+    rows: Sequence[scoring.ScoreRow]
     notes: Sequence[str] = ()
 
     @property
     def order(self) -> list[int]:
         """Positions of the rows, the highest score first, those without a score last."""
-        return select(self.rows, Filter(), Order.HIGHEST)
+        return scoring.select(self.rows, scoring.Filter(), scoring.Order.HIGHEST)
 
     @property
     def pictured(self) -> list[int]:
         """Positions of the rows whose patches are drawn."""
-        scored = [at for at in self.order if self.rows[at].status is Status.SCORED]
+        scored = [at for at in self.order if self.rows[at].status is scoring.Status.SCORED]
         return scored[:PICTURED]
 
 
@@ -78,13 +68,13 @@ def batch_pdf(batch: ScoredBatch, picture: Callable[[str], ImageU8], maps: Repor
         sheets.fact(name, value)
     sheets.ln(5)
     sheets.heading("Read with care", size=12)
-    sheets.notes((*NOTES, *batch.notes, *remarks(batch.rows)))
+    sheets.notes((*NOTES, *batch.notes, *scoring.remarks(batch.rows)))
     sheets.add_page()
     sheets.heading(f"Highest scores: {len(batch.pictured)}", size=14)
     for at in batch.pictured:
         row = batch.rows[at]
         patch_map = maps.of_patch.get(row.sha256)
-        lines = [("Model", f"{call_text(outcome(row))}, score {row.prob_tumour:.4f}")]
+        lines = [("Model", f"{call_text(scoring.outcome(row))}, score {row.prob_tumour:.4f}")]
         if patch_map:
             lines.append(("Map", " ".join(patch_map.sentences)))
         if row.unlike_training:
@@ -103,12 +93,12 @@ def batch_pdf(batch: ScoredBatch, picture: Callable[[str], ImageU8], maps: Repor
 
 
 def _facts(batch: ScoredBatch, when: str) -> list[tuple[str, str]]:
-    counts, first = outcome_counts(batch.rows), batch.rows[0]
-    scored = sum(row.status is Status.SCORED for row in batch.rows)
+    counts, first = scoring.outcome_counts(batch.rows), batch.rows[0]
+    scored = sum(row.status is scoring.Status.SCORED for row in batch.rows)
     compared = [row for row in batch.rows if row.unlike_training is not None]
     unlike = sum(bool(row.unlike_training) for row in compared)
-    called = ", ".join(f"{counts[kind]:,} {kind}" for kind in Outcome if counts[kind])
-    share = counts[Outcome.TUMOUR] / scored if scored else 0.0
+    called = ", ".join(f"{counts[kind]:,} {kind}" for kind in scoring.Outcome if counts[kind])
+    share = counts[scoring.Outcome.TUMOUR] / scored if scored else 0.0
     return [
         ("Uploaded", when),
         ("Inputs", f"{len(batch.rows):,}: {called}"),
@@ -119,16 +109,16 @@ def _facts(batch: ScoredBatch, when: str) -> list[tuple[str, str]]:
     ]
 
 
-def _file(row: ScoreRow) -> str:
+def _file(row: scoring.ScoreRow) -> str:
     name = row.path or row.id
     return name if len(name) <= _FILE_CHARS else f"…{name[1 - _FILE_CHARS :]}"
 
 
-def _row(row: ScoreRow, at: int) -> tuple[str, ...]:
+def _row(row: scoring.ScoreRow, at: int) -> tuple[str, ...]:
     return (
         f"{at + 1}",
         _file(row),
-        call_text(outcome(row)),
+        call_text(scoring.outcome(row)),
         "" if row.prob_tumour is None else f"{row.prob_tumour:.4f}",
         "yes" if row.unlike_training else "",
         "" if row.label is None else label_text(row.label),

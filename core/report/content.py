@@ -4,22 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from core import review
 from core.bundle import Card, OperatingPoint, same_model
 from core.errors import ReviewError
-from core.review import (
-    CaseOpened,
-    CasePatch,
-    CurrentVerdict,
-    OnScreen,
-    ReadingMode,
-    ReadPatch,
-    Record,
-    Verdict,
-    current_verdicts,
-    read_patches,
-    reading_time,
-    with_model,
-)
 from core.review.pseudonyms import Pseudonyms, named
 from core.thresholds import OperatingPointStore
 from core.wording import call_of, call_text, interval_text, number
@@ -86,10 +73,10 @@ class Report:
 
 
 _SEEN: Final = {
-    OnScreen.SCORE: "score",
-    OnScreen.CAM: "map",
-    OnScreen.OTHER_VERDICTS: "other verdicts",
-    OnScreen.SURROUNDINGS: "surroundings",
+    review.OnScreen.SCORE: "score",
+    review.OnScreen.CAM: "map",
+    review.OnScreen.OTHER_VERDICTS: "other verdicts",
+    review.OnScreen.SURROUNDINGS: "surroundings",
 }
 COUNT_COLUMNS: Final = (
     "Reader",
@@ -108,7 +95,7 @@ _LABELS: Final = {1: "tumour", 0: "no tumour", None: "unknown"}
 
 
 def report_of(
-    record: Record,
+    record: review.Record,
     case_id: str,
     *,
     hide: Pseudonyms | None = None,
@@ -123,13 +110,13 @@ def report_of(
         ReviewError: There is no such case, or no verdict in it yet.
     """
     case = record.case(case_id)
-    verdicts = current_verdicts(record, case_id)
+    verdicts = review.current_verdicts(record, case_id)
     if not verdicts:
         raise ReviewError(f"No verdict in {case.name} yet. Read some patches first.")
-    by_reader: dict[str, list[CurrentVerdict]] = {}
+    by_reader: dict[str, list[review.CurrentVerdict]] = {}
     for verdict in verdicts:
         by_reader.setdefault(verdict.reader, []).append(verdict)
-    read = read_patches(verdicts)
+    read = review.read_patches(verdicts)
     times = sorted(at for verdict in verdicts for at in (verdict.first.at, verdict.final.at))
     facts = [
         ("Case", hide.of("case", case.case) if hide else f"{case.name} ({case.case})"),
@@ -180,23 +167,23 @@ def _error_rates(point: OperatingPoint | None) -> list[tuple[str, str]]:
     return [("Error rates", f"{rates_text}. Chosen on {point.chosen_on}")]
 
 
-def _counts(name: str, verdicts: Sequence[CurrentVerdict]) -> tuple[str, ...]:
+def _counts(name: str, verdicts: Sequence[review.CurrentVerdict]) -> tuple[str, ...]:
     calls = [verdict.final.reading.verdict for verdict in verdicts]
-    share, time = with_model(verdicts).percent, reading_time(verdicts)
+    share, time = review.with_model(verdicts).percent, review.reading_time(verdicts)
     agreed = number(share.value, 2)
     if share.has_interval:
         agreed += f" ({interval_text(share.low, share.high, 2)})"
     return (
         name,
         str(len(verdicts)),
-        *(str(calls.count(kind)) for kind in Verdict),
+        *(str(calls.count(kind)) for kind in review.Verdict),
         str(sum(verdict.overrides_model for verdict in verdicts)),
         agreed,
         f"{time.median_s:.1f} ({time.lower_quartile_s:.1f} to {time.upper_quartile_s:.1f})",
     )
 
 
-def _flagged(read_patch: ReadPatch, hide: Pseudonyms | None) -> FlaggedPatch:
+def _flagged(read_patch: review.ReadPatch, hide: Pseudonyms | None) -> FlaggedPatch:
     patch = read_patch.patch
     slide = f", slide {patch.slide}" if patch.slide else ""
     return FlaggedPatch(
@@ -212,7 +199,7 @@ def _flagged(read_patch: ReadPatch, hide: Pseudonyms | None) -> FlaggedPatch:
 
 
 def _table_row(
-    read_patch: ReadPatch, verdict: CurrentVerdict, hide: Pseudonyms | None
+    read_patch: review.ReadPatch, verdict: review.CurrentVerdict, hide: Pseudonyms | None
 ) -> tuple[str, ...]:
     patch, first, final = read_patch.patch, verdict.first.reading, verdict.final.reading
     call = call_text(final.verdict)
@@ -229,14 +216,14 @@ def _table_row(
     )
 
 
-def _model_words(patch: CasePatch, between: str = ", score ") -> str:
+def _model_words(patch: review.CasePatch, between: str = ", score ") -> str:
     if patch.prob_tumour is None:
         return "no score"
     call = call_text(call_of(patch.predicted_label))
     return f"{call}{between}{patch.prob_tumour:.4f}"
 
 
-def _reading_line(verdict: CurrentVerdict, hide: Pseudonyms | None) -> str:
+def _reading_line(verdict: review.CurrentVerdict, hide: Pseudonyms | None) -> str:
     first, final = verdict.first.reading, verdict.final.reading
     blind = "blind" if final.blinded else ""
     if verdict.state.after_ai is not None:
@@ -259,17 +246,19 @@ def _reading_line(verdict: CurrentVerdict, hide: Pseudonyms | None) -> str:
     return f"{who}: {', '.join(filter(None, parts))} ({event}). {comment}".strip()
 
 
-def _notes(mode: ReadingMode, hide: Pseudonyms | None) -> tuple[str, ...]:
+def _notes(mode: review.ReadingMode, hide: Pseudonyms | None) -> tuple[str, ...]:
     return (
         "The patches were selected for this worklist. Proportions among them say nothing about the "
         "slide, the patient or a population.",
         "95 % intervals treat patches as independent; patches from the same slide are not.",
-        *((_BIASED,) if mode is ReadingMode.AI_FIRST else ()),
+        *((_BIASED,) if mode is review.ReadingMode.AI_FIRST else ()),
         *((LEFT_OUT,) if hide else ()),
     )
 
 
-def point_of(case: CaseOpened, card: Card, locked: OperatingPointStore) -> OperatingPoint | None:
+def point_of(
+    case: review.CaseOpened, card: Card, locked: OperatingPointStore
+) -> OperatingPoint | None:
     """Return the operating point of a case; None if this installation does not know it.
 
     Raises:

@@ -6,15 +6,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.errors import ReviewError
-from core.review.vocabulary import (
-    Confidence,
-    OnScreen,
-    Origin,
-    Quality,
-    ReadingMode,
-    ReasonTag,
-    Verdict,
-)
+from core.review import vocabulary
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
 Text = Annotated[str, Field(max_length=10_000)]
@@ -63,7 +55,7 @@ class Task(_Strict):
     """
 
     patch: Position
-    origin: Origin = Origin.ORDERED
+    origin: vocabulary.Origin = vocabulary.Origin.ORDERED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,19 +90,19 @@ class Reading(_Strict):
         map: The map that was asked for; None if none was.
     """
 
-    verdict: Verdict
-    screen: tuple[OnScreen, ...]
+    verdict: vocabulary.Verdict
+    screen: tuple[vocabulary.OnScreen, ...]
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    confidence: Confidence | None = None
-    tags: tuple[ReasonTag, ...] = ()
-    quality: Quality | None = None
+    confidence: vocabulary.Confidence | None = None
+    tags: tuple[vocabulary.ReasonTag, ...] = ()
+    quality: vocabulary.Quality | None = None
     comment: Text = ""
     map: MapShown | None = None
 
     @property
     def blinded(self) -> bool:
         """Whether nothing of the model or of other readers was on the screen."""
-        return not set(self.screen) - {OnScreen.SURROUNDINGS}
+        return not set(self.screen) - {vocabulary.OnScreen.SURROUNDINGS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +133,7 @@ class CaseOpened(_Strict):
     case: Name
     reader: Name
     name: Name
-    mode: ReadingMode
+    mode: vocabulary.ReadingMode
     model_id: Text
     operating_point: Text
     threshold: Share

@@ -6,21 +6,8 @@ from enum import StrEnum
 from typing import Final
 
 from core.errors import ReviewError
+from core.review import events
 from core.review.chain import START, Anchor
-from core.review.events import (
-    AiShown,
-    CaseFiled,
-    CaseOpened,
-    CasePatch,
-    Corrected,
-    Payload,
-    Reading,
-    StoreMigrated,
-    Task,
-    TaskEvent,
-    Undone,
-    VerdictAfterAi,
-)
 from core.review.vocabulary import Origin, ReadingMode, Verdict
 
 TaskKey = tuple[str, str, int]
@@ -33,7 +20,7 @@ class RecordEntry:
 
     sequence: int
     hash: str
-    payload: Payload
+    payload: events.Payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +32,7 @@ class StandingReading:
     at: str
     model_id: str
     operating_point: str
-    reading: Reading
+    reading: events.Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +78,11 @@ NOT_BEGUN: Final = TaskState()
 class CurrentVerdict:
     """The verdict of one reader on one task as it stands now."""
 
-    case: CaseOpened
+    case: events.CaseOpened
     reader: str
     position: int
-    task: Task
-    patch: CasePatch
+    task: events.Task
+    patch: events.CasePatch
     state: TaskState
 
     @property
@@ -158,7 +145,7 @@ class Record:
     """
 
     end: Anchor = START
-    cases: dict[str, CaseOpened] = field(default_factory=dict)
+    cases: dict[str, events.CaseOpened] = field(default_factory=dict)
     tasks: dict[TaskKey, TaskState] = field(default_factory=dict)
     actions: dict[str, int] = field(default_factory=dict)
     filings: dict[str, Filing] = field(default_factory=dict)
@@ -176,17 +163,17 @@ class Record:
         """Put one admitted event on top, in place; nobody else may hold this record."""
         self.actions[entry.payload.action] = entry.sequence
         event = entry.payload.event
-        if isinstance(event, CaseOpened):
+        if isinstance(event, events.CaseOpened):
             self.cases[event.case] = event
             self.filings[event.case] = Filing(entry.payload.at)
-        elif isinstance(event, CaseFiled):
+        elif isinstance(event, events.CaseFiled):
             self.cases[event.case] = replace(self.cases[event.case], name=event.name)
             self.filings[event.case] = replace(self.filings[event.case], archived=event.archived)
-        elif not isinstance(event, StoreMigrated):
+        elif not isinstance(event, events.StoreMigrated):
             key = (event.case, event.reader, event.task)
             self.tasks[key] = _step(self.tasks.get(key, NOT_BEGUN), entry, event)
 
-    def case(self, case: str) -> CaseOpened:
+    def case(self, case: str) -> events.CaseOpened:
         """Return a case by its id. ReviewError if there is none."""
         opened_case = self.cases.get(case)
         if opened_case is None:
@@ -234,14 +221,14 @@ def current_verdicts(
     return tuple(verdicts)
 
 
-def _step(state: TaskState, entry: RecordEntry, event: TaskEvent) -> TaskState:
-    if isinstance(event, Undone):
+def _step(state: TaskState, entry: RecordEntry, event: events.TaskEvent) -> TaskState:
+    if isinstance(event, events.Undone):
         return state.steps[-1][1]
-    if isinstance(event, AiShown):
+    if isinstance(event, events.AiShown):
         return replace(state, ai_shown=True, steps=())
     steps = (*state.steps, (entry.sequence, state))
     # A correction keeps model and operating point.
-    verdict = state.final if isinstance(event, Corrected) else event
+    verdict = state.final if isinstance(event, events.Corrected) else event
     if verdict is None:
         raise ReviewError("There is no verdict to correct.")
     standing = StandingReading(
@@ -252,7 +239,7 @@ def _step(state: TaskState, entry: RecordEntry, event: TaskEvent) -> TaskState:
         operating_point=verdict.operating_point,
         reading=event.reading,
     )
-    if isinstance(event, VerdictAfterAi) or state.after_ai is not None:
+    if isinstance(event, events.VerdictAfterAi) or state.after_ai is not None:
         return replace(state, after_ai=standing, steps=steps)
     return replace(state, first=standing, steps=steps)
 
@@ -289,7 +276,7 @@ class ReadPatch:
     """
 
     number: int
-    patch: CasePatch
+    patch: events.CasePatch
     verdicts: tuple[CurrentVerdict, ...]
     reasons: tuple[Reason, ...]
 

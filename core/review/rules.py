@@ -4,18 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from core.errors import ReviewError
-from core.review.events import (
-    AiShown,
-    CaseFiled,
-    CaseOpened,
-    Corrected,
-    Event,
-    Reading,
-    StoreMigrated,
-    Undone,
-    VerdictAfterAi,
-    VerdictGiven,
-)
+from core.review import events
 from core.review.progress import next_position
 from core.review.record import Record, TaskState, disputed_patches
 from core.review.vocabulary import OnScreen, ReadingMode
@@ -26,20 +15,20 @@ _EARLIER_CASES: Final[Mapping[ReadingMode, str]] = {
 }
 
 
-def require_allowed(record: Record, event: Event) -> None:
+def require_allowed(record: Record, event: events.Event) -> None:
     """Do nothing if an event may follow the record.
 
     Raises:
         ReviewError: It may not: a blinded reading with something on the screen, a verdict after
             the AI before the first one, a change of a frozen verdict, and the like.
     """
-    if isinstance(event, StoreMigrated):
+    if isinstance(event, events.StoreMigrated):
         return
-    if isinstance(event, CaseOpened):
+    if isinstance(event, events.CaseOpened):
         _case_may_open(record, event)
         return
     case = record.case(event.case)
-    if isinstance(event, CaseFiled):
+    if isinstance(event, events.CaseFiled):
         return
     if record.filings[event.case].archived:
         raise ReviewError(f"The case {case.name} is archived. Restore it to continue.")
@@ -54,19 +43,19 @@ def require_allowed(record: Record, event: Event) -> None:
             f"{expected[:12]}…. The file has changed since the case was opened. Re-score it."
         )
     state = record.state(event.case, event.reader, event.task)
-    if isinstance(event, VerdictGiven):
+    if isinstance(event, events.VerdictGiven):
         _verdict(record, case, state, event)
-    elif isinstance(event, AiShown):
+    elif isinstance(event, events.AiShown):
         _ai_shown(case, state, event)
-    elif isinstance(event, VerdictAfterAi):
+    elif isinstance(event, events.VerdictAfterAi):
         _after_ai(case, state, event)
-    elif isinstance(event, Corrected):
+    elif isinstance(event, events.Corrected):
         _correction(case, state, event)
-    elif isinstance(event, Undone):
+    elif isinstance(event, events.Undone):
         _undo(state, event)
 
 
-def _case_may_open(record: Record, event: CaseOpened) -> None:
+def _case_may_open(record: Record, event: events.CaseOpened) -> None:
     if event.case in record.cases:
         raise ReviewError(
             f"The case {event.case} is already open. Give the new one a different id."
@@ -96,7 +85,7 @@ def _case_may_open(record: Record, event: CaseOpened) -> None:
             )
 
 
-def _require_screen(case: CaseOpened, reading: Reading, *, after_ai: bool) -> None:
+def _require_screen(case: events.CaseOpened, reading: events.Reading, *, after_ai: bool) -> None:
     screen = set(reading.screen)
     if len(screen) != len(reading.screen):
         raise ReviewError("Something appears twice in the list of what was on the screen.")
@@ -122,7 +111,9 @@ def _require_screen(case: CaseOpened, reading: Reading, *, after_ai: bool) -> No
         raise ReviewError("Other readers' verdicts are shown only in an adjudication.")
 
 
-def _verdict(record: Record, case: CaseOpened, state: TaskState, event: VerdictGiven) -> None:
+def _verdict(
+    record: Record, case: events.CaseOpened, state: TaskState, event: events.VerdictGiven
+) -> None:
     if state.first is not None:
         raise ReviewError(
             f"{event.reader} has already given a verdict on task {event.task} (event "
@@ -136,7 +127,7 @@ def _verdict(record: Record, case: CaseOpened, state: TaskState, event: VerdictG
         )
 
 
-def _ai_shown(case: CaseOpened, state: TaskState, event: AiShown) -> None:
+def _ai_shown(case: events.CaseOpened, state: TaskState, event: events.AiShown) -> None:
     if case.mode is not ReadingMode.BLIND_FIRST:
         raise ReviewError(f"The mode '{case.mode}' has no step at which the AI is shown.")
     if state.first is None:
@@ -148,7 +139,7 @@ def _ai_shown(case: CaseOpened, state: TaskState, event: AiShown) -> None:
         raise ReviewError("Score and map have already been shown.")
 
 
-def _after_ai(case: CaseOpened, state: TaskState, event: VerdictAfterAi) -> None:
+def _after_ai(case: events.CaseOpened, state: TaskState, event: events.VerdictAfterAi) -> None:
     if state.first is None or not state.ai_shown:
         raise ReviewError(
             "A verdict after the AI needs the blinded verdict first, and then the AI shown; "
@@ -159,7 +150,7 @@ def _after_ai(case: CaseOpened, state: TaskState, event: VerdictAfterAi) -> None
     _require_screen(case, event.reading, after_ai=True)
 
 
-def _correction(case: CaseOpened, state: TaskState, event: Corrected) -> None:
+def _correction(case: events.CaseOpened, state: TaskState, event: events.Corrected) -> None:
     if state.ai_shown and state.after_ai is None:
         raise ReviewError(
             "The blinded verdict has been frozen since the AI was shown; give the verdict after "
@@ -175,7 +166,7 @@ def _correction(case: CaseOpened, state: TaskState, event: Corrected) -> None:
     _require_screen(case, event.reading, after_ai=state.after_ai is not None)
 
 
-def _undo(state: TaskState, event: Undone) -> None:
+def _undo(state: TaskState, event: events.Undone) -> None:
     if state.last_step != event.undoes:
         possible = "none" if state.last_step is None else f"event {state.last_step}"
         raise ReviewError(

@@ -10,19 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from core import tables
 from core.bundle import distinct_models
 from core.errors import SourceError, why
 from core.statistics import Evidence, auroc
-from core.tables import (
-    SLIDE_COLUMNS,
-    Table,
-    counted,
-    id_key,
-    parse_label,
-    parse_table,
-    shortened,
-    spelled,
-)
 from core.thresholds.scores import ScoreSet, Source, named_slides, too_perfect
 from core.wording import agreeing
 
@@ -87,11 +78,11 @@ def read_scores_csv(
         BadRowsError: Rows hold what cannot be used; the message names the first.
         SourceError: It is no CSV, or lacks a column.
     """
-    read, sha256 = parse_table(name, data, called=called), hashlib.sha256(data).hexdigest()
+    read, sha256 = tables.parse_table(name, data, called=called), hashlib.sha256(data).hexdigest()
     return scores_of_table(read, sha256, good_rows=good_rows)
 
 
-def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> ScoreSet:
+def scores_of_table(read: tables.Table, sha256: str, *, good_rows: bool = False) -> ScoreSet:
     """Return the scores in a table; see `read_scores_csv`."""
     name = read.name
     label_column = _column(read, "label")
@@ -104,7 +95,7 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
         (label_column, ~np.isin(labels, (0, 1)), _LABEL),
         (score_column, ~((scores >= 0) & (scores <= 1)), _SCORE),
     )
-    rows = f"{int((~good).sum()):,} of {counted(len(table), 'row')}"
+    rows = f"{int((~good).sum()):,} of {tables.counted(len(table), 'row')}"
     if bad and not (good_rows and good.any()):
         beyond = int(((scores < 0) | (scores > 1)).sum())  # per cent or logits have some within
         enough = {0, 1} <= set(labels[good]) and 2 * beyond < len(table)
@@ -112,18 +103,20 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
         refused = f"{name}: {rows} cannot be used. {bad} {advice}"
         raise BadRowsError(refused, int(good.sum()) if enough else 0)
     table, labels, scores = table[good], labels[good], scores[good]
-    values, column_notes = spelled(Table(name, table), SLIDE_COLUMNS)
+    values, column_notes = tables.spelled(tables.Table(name, table), tables.SLIDE_COLUMNS)
     slides, slide_notes = next(
         (named_slides(np.array(v, np.str_)) for v in values.values()), (None, ())
     )
     evidence = Evidence.of(labels.astype(np.int8), scores, slides)
     named, two = "id" in table, {"score", "prob_tumour"} <= set(table)
-    ids = pd.Series([id_key(cell) for cell in (table["id"] if named else table.index.astype(str))])
+    ids = pd.Series(
+        [tables.id_key(cell) for cell in (table["id"] if named else table.index.astype(str))]
+    )
     doubts = (
         *((f"{rows} {agreeing('[is|are]', int((~good).sum()))} left out. {bad}",) if bad else ()),
         *_implausible(evidence),
         *(_repeats(name, ids, table.assign(label=labels)) if named else ()),
-        *(shortened(name, table["id"].tolist()) if named else ()),
+        *(tables.shortened(name, table["id"].tolist()) if named else ()),
         *((_TWO,) if two and (table["score"] != table["prob_tumour"]).any() else ()),
     )
     return ScoreSet(
@@ -148,7 +141,7 @@ def scores_of_table(read: Table, sha256: str, *, good_rows: bool = False) -> Sco
     )
 
 
-def _column(read: Table, *names: str) -> str:
+def _column(read: tables.Table, *names: str) -> str:
     for column in names:
         if column in read.rows.columns:
             return column
@@ -159,7 +152,7 @@ def _column(read: Table, *names: str) -> str:
     )
 
 
-def _scored(read: Table, score_column: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _scored(read: tables.Table, score_column: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The rows that have a score by their status, as this app's tables tell it, and a note."""
     table = read.rows
     notes: tuple[str, ...] = ()
@@ -184,7 +177,7 @@ def _labels(cells: "pd.Series[str]") -> NDArray[np.float64]:
     words: dict[str, float] = {}
     for cell in cells.unique():
         try:
-            label = parse_label(cell, "")
+            label = tables.parse_label(cell, "")
         except SourceError:
             label = None
         words[cell] = np.nan if label is None else label
@@ -252,11 +245,11 @@ def _repeats(name: str, ids: "pd.Series[str]", table: pd.DataFrame) -> Iterator[
     both = labels.min() < labels.max()
     if both.any():
         raise SourceError(
-            f"{name} gives {counted(int(both.sum()), 'id')} more than one label "
+            f"{name} gives {tables.counted(int(both.sum()), 'id')} more than one label "
             f"({both.index[both.to_numpy()][0][0]}). Leave one row for each id."
         )
     yield (
-        f"{counted(int(again.sum()), 'row')} with an id that appeared before "
+        f"{tables.counted(int(again.sum()), 'row')} with an id that appeared before "
         f"({ids[again].iloc[0]}). Each counts as a separate patch; delete copies from the file."
     )
 

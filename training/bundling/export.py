@@ -6,20 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from core.bundle import (
-    SHIPPED,
-    Card,
-    DataSummary,
-    GoldenPatches,
-    OperatingPoint,
-    StartingWeights,
-    Validation,
-    read_bundle,
-    write_card,
-    write_golden,
-    write_validation,
-    write_weights,
-)
+from core import bundle
 from core.bundle.bundle import CARD_FILE
 from core.engine import TorchEngine
 from core.errors import RunError
@@ -48,7 +35,7 @@ LIMITS: Final = (
 )
 
 
-def run_export(options: ExportOptions) -> Card:
+def run_export(options: ExportOptions) -> bundle.Card:
     """Write the bundle of a finished run, check it as the app will, and return its card.
 
     Raises:
@@ -74,7 +61,7 @@ def run_export(options: ExportOptions) -> Card:
     try:
         card = _write_bundle(part, options, run)
         open_classifier(part, device="cpu")
-        read_bundle(part)
+        bundle.read_bundle(part)
         if options.to.exists():
             shutil.rmtree(options.to)
         part.rename(options.to)
@@ -83,16 +70,16 @@ def run_export(options: ExportOptions) -> Card:
     return card
 
 
-def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
+def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> bundle.Card:
     config, recipe = run.config, run.config.recipe
     engine = TorchEngine(recipe.network, recipe.preprocessing, run.weights, device="cpu")
-    golden = read_bundle(SHIPPED_MODEL).golden_images
+    golden = bundle.read_bundle(SHIPPED_MODEL).golden_images
     calibrate_from = options.calibrate_from
     shown = out_of_fold(run, calibrate_from) if calibrate_from else own_validation(run)
     scores = shown.logits
     rule = rule_named(options.rule)
     calibration = calibrate(scores.labels, scores.logits, scores.slides, rule, scores.folds)
-    card = Card(
+    card = bundle.Card(
         name=options.name or recipe.name,
         architecture=recipe.network,
         preprocessing=recipe.preprocessing,
@@ -101,10 +88,10 @@ def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
         temperature_fitted_on=calibration.chosen_on if calibration.fitted else "nothing; it is 1",
         operating_point=_operating_point(calibration),
         training=_summary(f"{config.data}, training part", config.train),
-        validation=Validation(
+        validation=bundle.Validation(
             data=_summary(shown.what, shown.facts),
             metrics=validation_metrics(calibration),
-            scores_sha256=write_validation(
+            scores_sha256=bundle.write_validation(
                 part,
                 ids=scores.ids,
                 slides=scores.slides.tolist(),
@@ -115,29 +102,29 @@ def _write_bundle(part: Path, options: ExportOptions, run: FinishedRun) -> Card:
             notes=(*_notes(shown, calibration), *options.note),
         ),
         recipe={**recipe_values(recipe), "run": _run_values(run)},
-        initial_weights=StartingWeights(
+        initial_weights=bundle.StartingWeights(
             description=config.initial.description,
             source=options.init_source,
             parents=config.initial.parents,
         ),
         created=datetime.now(UTC).replace(microsecond=0),
         versions=library_versions(),
-        weights_sha256=write_weights(part, run.weights),
-        golden=GoldenPatches(
-            files=write_golden(part, golden, engine.logits(golden)),
+        weights_sha256=bundle.write_weights(part, run.weights),
+        golden=bundle.GoldenPatches(
+            files=bundle.write_golden(part, golden, engine.logits(golden)),
             tolerance_logit=GOLDEN_TOLERANCE_LOGIT,
         ),
         licence=options.licence,
         limits=LIMITS,
     )
-    write_card(part, card)
+    bundle.write_card(part, card)
     return card
 
 
-def _operating_point(calibration: Calibration) -> OperatingPoint:
+def _operating_point(calibration: Calibration) -> bundle.OperatingPoint:
     chosen, judging = calibration.chosen, calibration.everything
-    return OperatingPoint(
-        version=SHIPPED,
+    return bundle.OperatingPoint(
+        version=bundle.SHIPPED,
         threshold=clear_of_rounding(chosen.threshold, calibration.everything.scores),
         rule=chosen.description,
         chosen_on=calibration.chosen_on,
@@ -146,8 +133,8 @@ def _operating_point(calibration: Calibration) -> OperatingPoint:
     )
 
 
-def _summary(name: str, facts: SetFacts) -> DataSummary:
-    return DataSummary(
+def _summary(name: str, facts: SetFacts) -> bundle.DataSummary:
+    return bundle.DataSummary(
         name=name,
         patches=facts.patches,
         positives=facts.positives,

@@ -11,18 +11,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from pydantic_core import to_jsonable_python
 
-from core import pages
+from core import pages, statistics
 from core.bundle import metric_name, same_model
 from core.errors import EvidenceError, RunError
 from core.files import replacing, write_json
-from core.statistics import (
-    Evidence,
-    Measured,
-    OperatingTable,
-    precision_recall_curve,
-    reliability,
-    roc_curve,
-)
 from core.thresholds import choose, read_locked_point
 from training.bundling.calibration import RULE
 from training.bundling.performance import Performance, measure_performance, rates_at
@@ -49,12 +41,12 @@ class JudgedThreshold:
     threshold: float
     origin: str
     counts: Mapping[str, float]
-    metrics: Mapping[str, Measured]
+    metrics: Mapping[str, statistics.Measured]
 
     @classmethod
-    def of(cls, evidence: Evidence, name: str, threshold: float, origin: str) -> Self:
+    def of(cls, evidence: statistics.Evidence, name: str, threshold: float, origin: str) -> Self:
         """Judge a threshold."""
-        confusion = OperatingTable.of(evidence).confusion(threshold)
+        confusion = statistics.OperatingTable.of(evidence).confusion(threshold)
         counts = {name: getattr(confusion, name) for name in ("tp", "fp", "fn", "tn")}
         metrics = {str(name): one for name, one in rates_at(evidence, threshold).items()}
         return cls(name, threshold, origin, counts, metrics)
@@ -125,7 +117,7 @@ def _thresholds(subject: Subject, options: EvaluateOptions) -> list[tuple[str, f
     if not thresholds:
         evidence = subject.scores.evidence
         try:
-            chosen = choose(RULE, evidence, OperatingTable.of(evidence))
+            chosen = choose(RULE, evidence, statistics.OperatingTable.of(evidence))
         except EvidenceError as error:
             sys.stderr.write(f"No threshold could be chosen: {error}\n")
         else:
@@ -184,7 +176,7 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
     return plain
 
 
-def _measures(measures: Mapping[str, Measured]) -> dict[str, Any]:
+def _measures(measures: Mapping[str, statistics.Measured]) -> dict[str, Any]:
     return {name: one.published() for name, one in measures.items()}
 
 
@@ -234,10 +226,10 @@ def curves_figure(subjects: Sequence[Subject]) -> go.Figure:
     )
     for subject, colour in zip(subjects, _COLOURS, strict=False):
         evidence = subject.scores.evidence
-        table = OperatingTable.of(evidence)
-        roc = roc_curve(table).thinned(_CURVE_POINTS)
-        precision = precision_recall_curve(table).thinned(_CURVE_POINTS)
-        bins = reliability(evidence).bins
+        table = statistics.OperatingTable.of(evidence)
+        roc = statistics.roc_curve(table).thinned(_CURVE_POINTS)
+        precision = statistics.precision_recall_curve(table).thinned(_CURVE_POINTS)
+        bins = statistics.reliability(evidence).bins
         shares = [one.tumour_share for one in bins]
         rates, low, high = ([getattr(s, n) for s in shares] for n in ("value", "low", "high"))
         bars = pages.error_bars(rates, low, high, thickness=1)
@@ -272,7 +264,7 @@ def curves_figure(subjects: Sequence[Subject]) -> go.Figure:
     return pages.dressed(figure, 420).update_layout(showlegend=len(subjects) > 1)
 
 
-def shown(measure: Measured, digits: int = 3) -> str:
+def shown(measure: statistics.Measured, digits: int = 3) -> str:
     """Return "0.978 (0.907 to 0.995)", without bounds where there are none."""
     if not math.isfinite(measure.value):
         return "not defined" if math.isnan(measure.value) else "infinite"

@@ -10,22 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from core import tables
 from core.bundle import OperatingPoint, known_slides, read_card
 from core.bundle.bundle import CARD_FILE
 from core.errors import EvidenceError, SourceError
 from core.files import sha256_of
 from core.patches import PatchSource
 from core.statistics import Evidence
-from core.tables import (
-    SLIDE_COLUMNS,
-    Table,
-    counted,
-    id_key,
-    is_table,
-    known_by_id,
-    read_table,
-    split_name,
-)
 from core.thresholds.score_table import read_scores_csv, run_scores, scores_of_table
 from core.thresholds.scores import ScoreSet, bundle_scores
 from training.bundling.calibration import calibrate
@@ -69,7 +60,7 @@ def open_subject(path: Path, options: ScoringOptions, work: Path) -> Subject:
     Raises:
         NodelensError: It is none of these, or its scores cannot be judged.
     """
-    if is_table(path.name):
+    if tables.is_table(path.name):
         return _table(path, options)
     if options.split not in {"", ALL} and options.data is None:
         raise SourceError(
@@ -231,7 +222,7 @@ def _in_order(first: ScoreSet, other: ScoreSet) -> NDArray[np.float64]:
 def _table(path: Path, options: ScoringOptions) -> Subject:
     if not path.is_file():
         raise SourceError(f"There is no file {path}. Check the path.")
-    table, sha256 = read_table(path), sha256_of(path)
+    table, sha256 = tables.read_table(path), sha256_of(path)
     if options.data is not None:
         table = _with_labels(table, options.data, options.split)
         cells = "\n".join(map(repr, table.rows.to_numpy(str).tolist()))
@@ -241,7 +232,7 @@ def _table(path: Path, options: ScoringOptions) -> Subject:
     return Subject(path.stem, scores_of_table(table, sha256))
 
 
-def _part_of(table: Table, split: str) -> Table:
+def _part_of(table: tables.Table, split: str) -> tables.Table:
     """Return the rows of one part of a table that knows parts; without a name, all, and say so."""
     if "split" not in table.rows:
         if split in {"", ALL}:
@@ -250,7 +241,7 @@ def _part_of(table: Table, split: str) -> Table:
             f"{table.name} has no column 'split', so --split {split} selects nothing. Leave it "
             "out, or name the data with --data."
         )
-    parts = table.rows["split"].map(split_name)
+    parts = table.rows["split"].map(tables.split_name)
     counts = [f"{part or 'no name'} {count:,}" for part, count in parts.value_counts().items()]
     if split in {"", ALL}:
         trained = "train" in parts.to_numpy()
@@ -258,7 +249,7 @@ def _part_of(table: Table, split: str) -> Table:
         if trained:
             note += " Judged on patches that trained it, a model looks too good: see --split."
         return replace(table, notes=(*table.notes, note)) if trained or len(counts) > 1 else table
-    chosen = table.rows[parts == split_name(split)]
+    chosen = table.rows[parts == tables.split_name(split)]
     if chosen.empty:
         raise SourceError(
             f"{table.name} has no row of the part {split!r}; it has {', '.join(counts)}. Name one "
@@ -267,16 +258,16 @@ def _part_of(table: Table, split: str) -> Table:
     return replace(table, rows=chosen)
 
 
-def _with_labels(table: Table, data: Path, split: str) -> Table:
+def _with_labels(table: tables.Table, data: Path, split: str) -> tables.Table:
     """A table of scores with the labels and slides that a data set knows, matched by id."""
-    rows, own = table.require("id").rows, known_by_id(table, ())
+    rows, own = table.require("id").rows, tables.known_by_id(table, ())
     with labelled_source(data, split) as source:
         entries = source.entries
         known = own.placed(entry.path for entry in entries)
         if known.contradictions:
             raise SourceError(f"{known.contradictions[0]} Write the names of the files here.")
-        to_key = {id_key(written): key for key, written in known.ids.items()}
-        keys = rows["id"].map(lambda cell: to_key.get(id_key(cell), ""))
+        to_key = {tables.id_key(written): key for key, written in known.ids.items()}
+        keys = rows["id"].map(lambda cell: to_key.get(tables.id_key(cell), ""))
         of_entry = [known.key_of(entry.id, entry.path) for entry in entries]
         _require_same_files(table, source, dict(zip(keys, rows.index, strict=True)), of_entry)
         lost = known.without_zeros([entry.id for entry in entries])
@@ -293,19 +284,20 @@ def _with_labels(table: Table, data: Path, split: str) -> Table:
             "unnoticed. Score the others, or name the part that was scored with --split."
         )
     if not scored.all():
+        others = tables.counted(int((~scored).sum()), "row")
         notes += (
-            f"{table.name}: {counted(int((~scored).sum()), 'row')} of no labelled patch that is "
-            f"judged here left out ({rows['id'][~scored].iloc[0]}).",
+            f"{table.name}: {others} of no labelled patch that is judged here left out "
+            f"({rows['id'][~scored].iloc[0]}).",
         )
     labelled = [by_key[key] for key in keys[scored]]
-    rows = rows[scored].drop(columns=["label", *SLIDE_COLUMNS], errors="ignore")
+    rows = rows[scored].drop(columns=["label", *tables.SLIDE_COLUMNS], errors="ignore")
     rows["label"] = [str(entry.label) for entry in labelled]
     rows["slide"] = [entry.slide or "" for entry in labelled]
-    return Table(table.name, rows, (*table.notes, *notes))
+    return tables.Table(table.name, rows, (*table.notes, *notes))
 
 
 def _require_same_files(
-    table: Table, source: PatchSource, lines: Mapping[str, int], keys: Sequence[str | None]
+    table: tables.Table, source: PatchSource, lines: Mapping[str, int], keys: Sequence[str | None]
 ) -> None:
     """Raise if a table of scores tells of what contents they are, and the files have others."""
     if "sha256" not in table.rows:

@@ -18,21 +18,11 @@ from app.screens.shared.sources import samples_button
 from app.screens.shared.ways import to_review
 from app.screens.shared.words import HERE
 from app.state import address, identity
+from core import scoring
 from core.errors import RunError
 from core.jobs import Download, Job, JobProgress, JobStore, download, rows_csv, why_no_submission
 from core.patches import ImageU8, UnreadablePatch
 from core.report import ScoredBatch, batch_pdf, report_maps
-from core.scoring import (
-    Classifier,
-    Filter,
-    Order,
-    Outcome,
-    ScoreRow,
-    Status,
-    TestTimeAugmentation,
-    outcome_counts,
-    select,
-)
 
 
 def batch_list(store: JobStore) -> None:
@@ -49,7 +39,7 @@ def _status(store: JobStore, job: Job) -> tuple[str, str]:
     """Return the name of a batch's state, and how much of it is scored."""
     progress = resources.progress(store, job)
     if progress.state == "done":
-        called = outcome_counts(resources.rows(store, job))[Outcome.TUMOUR]
+        called = scoring.outcome_counts(resources.rows(store, job))[scoring.Outcome.TUMOUR]
         return progress.state, f"{progress.total:,} patches, {called:,} called tumour"
     if progress.total:
         return progress.state, f"{progress.done:,} of {progress.total:,} files"
@@ -57,12 +47,12 @@ def _status(store: JobStore, job: Job) -> tuple[str, str]:
 
 
 def batch_head(
-    store: JobStore, job: Job, progress: JobProgress, classifier: Classifier | None
+    store: JobStore, job: Job, progress: JobProgress, classifier: scoring.Classifier | None
 ) -> None:
     """Draw the name of the batch that is looked at, the way back, the ways on, the way out."""
     with st.container(horizontal=True, vertical_alignment="center", key="nl-batch-head"):
         way_back("All batches", "all", address.job.look_at)
-        eight = job.tta != TestTimeAugmentation.NONE
+        eight = job.tta != scoring.TestTimeAugmentation.NONE
         head_line(job.name, marks(job, progress.state, "eight orientations" if eight else ""))
         if progress.state != "new":
             _next_steps(store, job, progress, classifier)
@@ -92,18 +82,18 @@ _FILES: Final = {
 
 
 def _next_steps(
-    store: JobStore, job: Job, progress: JobProgress, classifier: Classifier | None
+    store: JobStore, job: Job, progress: JobProgress, classifier: scoring.Classifier | None
 ) -> None:
     """Draw the ways on from a batch; each opens its page with this batch chosen."""
     rows = resources.rows(store, job)
     done = progress.state == "done"
-    scored = done and any(row.status is Status.SCORED for row in rows)
+    scored = done and any(row.status is scoring.Status.SCORED for row in rows)
     if _step("Review", "rate_review", scored, words.TO_REVIEW):
         to_review(())
     if _step("Threshold", "tune", scored, words.TO_THRESHOLD):
         st.switch_page("views/threshold.py", query_params={"job": job.id})
     if _step("Explain", "layers", scored, words.TO_EXPLAIN):
-        first = select(rows, Filter(), Order.HIGHEST)[0]
+        first = scoring.select(rows, scoring.Filter(), scoring.Order.HIGHEST)[0]
         at = address.row()
         position = first if at is None else at
         address.explain(position)
@@ -121,7 +111,7 @@ def _step(label: str, icon: str, possible: bool, meaning: str) -> bool:
 
 
 def _downloads(
-    store: JobStore, job: Job, progress: JobProgress, classifier: Classifier | None
+    store: JobStore, job: Job, progress: JobProgress, classifier: scoring.Classifier | None
 ) -> None:
     """Draw the downloads; each file is made when it is asked for, of the rows there are then."""
     rows, complete = resources.rows(store, job), progress.state == "done"
@@ -157,7 +147,7 @@ def file_name(job: Job, kind: str, *, complete: bool = True) -> str:
     return f"{'' if complete else 'part-of-'}{stem}-{job.id[:8]}-{kind}"
 
 
-def picked_bar(job: Job, rows: Sequence[ScoreRow]) -> None:
+def picked_bar(job: Job, rows: Sequence[scoring.ScoreRow]) -> None:
     """Draw what can be done with the picked patches, if there are any."""
     positions = [at for at in address.picked() if at < len(rows)]
     if not positions:

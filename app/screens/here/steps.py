@@ -17,19 +17,10 @@ from app.screens.shared.sources import add_labels, new_batch, said_of_tables
 from app.screens.shared.who import name_field, require_lead
 from app.screens.shared.words import NAME_NEEDED
 from app.state import address, identity, widgets
+from core import local
 from core.bundle import Card
 from core.errors import NodelensError
 from core.jobs import Job, JobStore
-from core.local import (
-    Claim,
-    Findings,
-    calibration_sentences,
-    do_not_use,
-    point_at,
-    suffices_sentence,
-    unlike_sentence,
-    use_here,
-)
 from core.local.decision import MOST_REASON_CHARS
 from core.local.sentences import NAMES
 from core.report import local_pdf
@@ -137,7 +128,7 @@ def _progress(store: JobStore, job: Job) -> None:
     job_line(progress, so_far(progress, "patches"), partial(store.cancel, job))
 
 
-def rates(study: ThresholdStudy, findings: Findings) -> None:
+def rates(study: ThresholdStudy, findings: local.Findings) -> None:
     """Draw AUROC and rates with their intervals, and whether so many patches are enough."""
     parts.section(words.STEPS[1], words.AT_SHIPPED.format(threshold=findings.shipped.threshold))
     values, curve = st.columns([1.5, 1], gap="large")
@@ -152,7 +143,7 @@ def rates(study: ThresholdStudy, findings: Findings) -> None:
         st.caption(by + grey)
         for caution in findings.cautions:
             st.warning(parts.plain(caution), icon=":material/warning:")
-        enough = parts.plain(suffices_sentence(findings))
+        enough = parts.plain(local.suffices_sentence(findings))
         if findings.suffices and findings.slides is not None:
             st.success(enough, icon=":material/check:")
         else:
@@ -169,7 +160,7 @@ def rates(study: ThresholdStudy, findings: Findings) -> None:
         )
 
 
-def transfer(study: ThresholdStudy, findings: Findings) -> None:
+def transfer(study: ThresholdStudy, findings: local.Findings) -> None:
     """Draw the claims of the card beside what was found, calibration, and what is unlike."""
     parts.section(words.STEPS[2])
     parts.table(
@@ -186,20 +177,20 @@ def transfer(study: ThresholdStudy, findings: Findings) -> None:
     )
     sentences, curve = st.columns([1.5, 1], gap="large")
     with sentences:
-        parts.bullets("Calibration", calibration_sentences(findings.calibration))
-        parts.bullets("Tissue", [unlike_sentence(findings)])
+        parts.bullets("Calibration", local.calibration_sentences(findings.calibration))
+        parts.bullets("Tissue", [local.unlike_sentence(findings)])
     with curve:
         figure = figures.calibration(study.calibration, in_force=None, colours=parts.colours())
         parts.chart(figure, "here-calibration", words.CALIBRATION_ALT)
 
 
-def _value(one: Measured, claim: Claim) -> str:
+def _value(one: Measured, claim: local.Claim) -> str:
     if claim.name == "auroc":
         return parts.with_small(number(one.value), interval_text(one.low, one.high))
     return parts.with_small(percent(one.value), percent_interval(one.low, one.high))
 
 
-def decide(study: ThresholdStudy, findings: Findings, card: Card, settings: Settings) -> None:
+def decide(study: ThresholdStudy, findings: local.Findings, card: Card, settings: Settings) -> None:
     """Draw the choice, what it would do here, and the button that records it."""
     parts.section(words.STEPS[3])
     use = st.radio(
@@ -218,7 +209,7 @@ def decide(study: ThresholdStudy, findings: Findings, card: Card, settings: Sett
     if use:
         rule, share = _rule(card)
         try:
-            _, snapshot = point_at(study, rule, card, prevalence=share)
+            _, snapshot = local.point_at(study, rule, card, prevalence=share)
         except NodelensError as error:
             parts.show_problem(error)
             return
@@ -241,9 +232,9 @@ def decide(study: ThresholdStudy, findings: Findings, card: Card, settings: Sett
             raise NodelensError(NAME_NEEDED)
         require_lead(name)
         if rule is None:
-            kept = do_not_use(findings, by=name, reason=reason, decisions=decisions)
+            kept = local.do_not_use(findings, by=name, reason=reason, decisions=decisions)
         else:
-            kept = use_here(
+            kept = local.use_here(
                 study,
                 findings,
                 card,

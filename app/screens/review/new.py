@@ -12,30 +12,16 @@ from app import resources
 from app.screens.review import words
 from app.screens.shared.parts import attempt, button, choice, empty, show_problem
 from app.state import address, identity, widgets
+from core import review
 from core.bundle import same_model
 from core.errors import NodelensError, ReviewError
 from core.jobs import Job, JobStore
-from core.review import (
-    Candidate,
-    CaseOpened,
-    CaseOrder,
-    Filters,
-    ReadingMode,
-    Record,
-    ReviewStore,
-    Worklist,
-    WorklistPlan,
-    build_worklist,
-    candidates_of,
-    disputed_patches,
-    patches_and_repeats,
-)
 from core.review.patches import PatchFolder
 from core.roles import Person
 from core.scoring import ScoreRow
 from core.wording import call_of, call_text
 
-_FROM_BATCH: Final = (ReadingMode.AI_FIRST, ReadingMode.BLIND_FIRST)
+_FROM_BATCH: Final = (review.ReadingMode.AI_FIRST, review.ReadingMode.BLIND_FIRST)
 MOST_PATCHES: Final = 2_000
 _USUAL: Final = 200
 
@@ -48,7 +34,7 @@ class PatchesOfCase:
     """
 
     name: str
-    candidates: Sequence[Candidate]
+    candidates: Sequence[review.Candidate]
     model_id: str
     operating_point: str
     threshold: float
@@ -57,10 +43,10 @@ class PatchesOfCase:
 
 
 def new_case(
-    store: ReviewStore, kept: PatchFolder, jobs: JobStore, record: Record, who: Person
+    store: review.ReviewStore, kept: PatchFolder, jobs: JobStore, record: review.Record, who: Person
 ) -> None:
     """Draw the choices for a new case, and its start."""
-    usual = {"default": ReadingMode.BLIND_FIRST, "persist_state": "session"}
+    usual = {"default": review.ReadingMode.BLIND_FIRST, "persist_state": "session"}
     mode = choice("Reading mode", words.MODES, "new-mode", **usual)
     st.caption(words.MODE_NOTES[mode])
     of_what, called = st.columns(2)
@@ -81,7 +67,7 @@ def new_case(
     st.caption(f"{words.readings(len(made.tasks), once)} {words.OPENING}")
     if not start:
         return
-    case = CaseOpened(
+    case = review.CaseOpened(
         case=secrets.token_hex(6),
         reader=who.name,
         name=(name or "").strip() or source.name,
@@ -134,7 +120,7 @@ def _from_batch(jobs: JobStore) -> PatchesOfCase | None:
         name = f"{name}, {len(picked)} selected"
     return PatchesOfCase(
         name=name,
-        candidates=candidates_of(rows),
+        candidates=review.candidates_of(rows),
         model_id=rows[0].model_id,
         operating_point=rows[0].operating_point,
         threshold=rows[0].threshold,
@@ -142,14 +128,16 @@ def _from_batch(jobs: JobStore) -> PatchesOfCase | None:
     )
 
 
-def _from_cases(record: Record, mode: ReadingMode, who: Person) -> PatchesOfCase | None:
-    adjudicate = mode is ReadingMode.ADJUDICATION
+def _from_cases(
+    record: review.Record, mode: review.ReadingMode, who: Person
+) -> PatchesOfCase | None:
+    adjudicate = mode is review.ReadingMode.ADJUDICATION
     suitable = [
         case
         for case in record.cases.values()
         if not record.filings[case.case].archived
         and record.readers(case.case)
-        and case.mode is not ReadingMode.ADJUDICATION
+        and case.mode is not review.ReadingMode.ADJUDICATION
         and (adjudicate or not record.has_read(case.case, who.name))
     ]
     if not suitable:
@@ -169,7 +157,7 @@ def _from_cases(record: Record, mode: ReadingMode, who: Person) -> PatchesOfCase
         return None
     patches = {patch.sha256: patch for case in chosen for patch in case.patches}
     if adjudicate:
-        disputed = disputed_patches(record, tuple(case.case for case in chosen))
+        disputed = review.disputed_patches(record, tuple(case.case for case in chosen))
         patches = {sha256: patch for sha256, patch in patches.items() if sha256 in disputed}
         if not patches:
             st.info(words.NO_DISAGREEMENT, icon=":material/handshake:")
@@ -181,7 +169,7 @@ def _from_cases(record: Record, mode: ReadingMode, who: Person) -> PatchesOfCase
     word = "disagreements" if adjudicate else "second reading"
     return PatchesOfCase(
         name=f"{chosen[0].name}, {word}",
-        candidates=[Candidate(patch=patch) for patch in listed],
+        candidates=[review.Candidate(patch=patch) for patch in listed],
         model_id=chosen[0].model_id,
         operating_point=chosen[0].operating_point,
         threshold=chosen[0].threshold,
@@ -189,7 +177,7 @@ def _from_cases(record: Record, mode: ReadingMode, who: Person) -> PatchesOfCase
     )
 
 
-def _keep_patches(jobs: JobStore, job: Job, case: CaseOpened, kept: PatchFolder) -> None:
+def _keep_patches(jobs: JobStore, job: Job, case: review.CaseOpened, kept: PatchFolder) -> None:
     source = resources.source(jobs, job)
     places: dict[str, int] = {}
     for number, row in enumerate(resources.rows(jobs, job)):
@@ -199,8 +187,8 @@ def _keep_patches(jobs: JobStore, job: Job, case: CaseOpened, kept: PatchFolder)
 
 
 def _planned(
-    jobs: JobStore, source: PatchesOfCase, mode: ReadingMode
-) -> tuple[WorklistPlan, Worklist]:
+    jobs: JobStore, source: PatchesOfCase, mode: review.ReadingMode
+) -> tuple[review.WorklistPlan, review.Worklist]:
     """Draw what can be set about a worklist; return it, and what comes of it.
 
     Raises:
@@ -229,19 +217,19 @@ def _planned(
             key=f"new-limit-{longest}",
             help=words.READINGS_HELP,
         )
-    patches, repeat_share = patches_and_repeats(int(readings), repeats / 100)
-    order = order or CaseOrder.AS_LISTED
+    patches, repeat_share = review.patches_and_repeats(int(readings), repeats / 100)
+    order = order or review.CaseOrder.AS_LISTED
     st.caption(words.ORDERS[order])
-    plan = WorklistPlan(
+    plan = review.WorklistPlan(
         order=order,
-        filters=Filters() if source.of else _filters(source, mode),
+        filters=review.Filters() if source.of else _filters(source, mode),
         limit=patches,
         control_share=controls / 100,
         repeat_share=repeat_share,
         seed=_seed(),
     )
     ranked = _ranked(jobs, source, order)
-    return plan, build_worklist(ranked, plan, threshold=source.threshold)
+    return plan, review.build_worklist(ranked, plan, threshold=source.threshold)
 
 
 def _seed() -> int:
@@ -250,12 +238,12 @@ def _seed() -> int:
     return int(str(widgets.chosen("new-seed")))
 
 
-def _filters(source: PatchesOfCase, mode: ReadingMode) -> Filters:
+def _filters(source: PatchesOfCase, mode: review.ReadingMode) -> review.Filters:
     """Draw the filters; those that would tell a blinded reader the call are not offered."""
     slides = sorted({one.patch.slide for one in source.candidates if one.patch.slide})
-    blind = mode is ReadingMode.BLIND_FIRST
+    blind = mode is review.ReadingMode.BLIND_FIRST
     if blind and not slides:
-        return Filters()
+        return review.Filters()
     call, low, high, contradicted = None, 0.0, 1.0, False
     with st.expander("Only some patches", icon=":material/filter_alt:"):
         if not blind:
@@ -266,7 +254,7 @@ def _filters(source: PatchesOfCase, mode: ReadingMode) -> Filters:
             if any(one.patch.label is not None for one in source.candidates):
                 contradicted = st.toggle("Only where label and call differ", key="new-contradicted")
         chosen = st.multiselect("Slides", slides, key="new-slides") if slides else []
-    return Filters(
+    return review.Filters(
         predicted_label=call,
         least_prob=low,
         most_prob=high,
@@ -275,28 +263,32 @@ def _filters(source: PatchesOfCase, mode: ReadingMode) -> Filters:
     )
 
 
-def _orders(jobs: JobStore, source: PatchesOfCase, mode: ReadingMode) -> list[CaseOrder]:
+def _orders(
+    jobs: JobStore, source: PatchesOfCase, mode: review.ReadingMode
+) -> list[review.CaseOrder]:
     """Return the orders that fit; those that would tell a blinded reader the call do not."""
-    if mode is ReadingMode.SECOND_READER:  # an order by the score would tell the score
-        return [CaseOrder.AS_LISTED]
-    blind = mode is ReadingMode.BLIND_FIRST
-    fitting = [CaseOrder.NEAREST_TO_THRESHOLD]
+    if mode is review.ReadingMode.SECOND_READER:  # an order by the score would tell the score
+        return [review.CaseOrder.AS_LISTED]
+    blind = mode is review.ReadingMode.BLIND_FIRST
+    fitting = [review.CaseOrder.NEAREST_TO_THRESHOLD]
     if not blind:
-        fitting.append(CaseOrder.SCORE)
+        fitting.append(review.CaseOrder.SCORE)
     if any(one.d4_sd_logit is not None for one in source.candidates):
-        fitting.append(CaseOrder.D4_SPREAD)
+        fitting.append(review.CaseOrder.D4_SPREAD)
     job = source.job
     if job is not None and not blind and jobs.surroundings(job).is_file():
-        fitting.append(CaseOrder.RING_DECIDED)  # its first patches are all called tumour
+        fitting.append(review.CaseOrder.RING_DECIDED)  # its first patches are all called tumour
     if any(one.patch.label is not None for one in source.candidates):
-        fitting.append(CaseOrder.LABEL_ERROR)
-    return [*fitting, CaseOrder.AS_LISTED]
+        fitting.append(review.CaseOrder.LABEL_ERROR)
+    return [*fitting, review.CaseOrder.AS_LISTED]
 
 
-def _ranked(jobs: JobStore, source: PatchesOfCase, order: CaseOrder) -> Sequence[Candidate]:
+def _ranked(
+    jobs: JobStore, source: PatchesOfCase, order: review.CaseOrder
+) -> Sequence[review.Candidate]:
     """Return the patches; for `RING_DECIDED` with what the batch has measured of its calls."""
     job = source.job
-    if job is None or order is not CaseOrder.RING_DECIDED:
+    if job is None or order is not review.CaseOrder.RING_DECIDED:
         return source.candidates
     classifier = resources.classifier(resources.settings())
     collection = resources.job_collection(jobs, job)

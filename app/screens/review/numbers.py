@@ -10,22 +10,7 @@ from markupsafe import Markup
 
 from app.screens.review import words
 from app.screens.shared import parts
-from core.review import (
-    Agreement,
-    CaseOpened,
-    CurrentVerdict,
-    ReadingMode,
-    Record,
-    Verdict,
-    ai_changes,
-    between_readers,
-    current_verdicts,
-    flip_matrix,
-    next_position,
-    reading_time,
-    with_model,
-    within_reader,
-)
+from core import review
 from core.statistics import Measured
 from core.wording import call_text, interval_text, number, percent_interval
 
@@ -33,9 +18,9 @@ FEW_PAIRS: Final = 30
 _NO_WIDTH: Final = 1e-9
 
 
-def case_head(record: Record, case: CaseOpened) -> None:
+def case_head(record: review.Record, case: review.CaseOpened) -> None:
     """Draw how much of a case is read, by how many, and how often against the model."""
-    verdicts = current_verdicts(record, case.case)
+    verdicts = review.current_verdicts(record, case.case)
     against = [verdict.patch.sha256 for verdict in verdicts if verdict.overrides_model]
     readers = record.readers(case.case)
     given = f"{len(against):,} of {len(verdicts):,} verdicts"
@@ -51,37 +36,37 @@ def case_head(record: Record, case: CaseOpened) -> None:
     )
 
 
-def case_numbers(record: Record, case: CaseOpened, names: Mapping[str, str]) -> None:
+def case_numbers(record: review.Record, case: review.CaseOpened, names: Mapping[str, str]) -> None:
     """Draw agreement, what seeing the AI changed, and the time of a case that has verdicts."""
-    verdicts = current_verdicts(record, case.case)
+    verdicts = review.current_verdicts(record, case.case)
     _agreements(record, case, verdicts, names)
-    if case.mode is ReadingMode.BLIND_FIRST:
+    if case.mode is review.ReadingMode.BLIND_FIRST:
         _flips(verdicts)
     _times(record, case, names)
 
 
 def _agreements(
-    record: Record,
-    case: CaseOpened,
-    verdicts: Sequence[CurrentVerdict],
+    record: review.Record,
+    case: review.CaseOpened,
+    verdicts: Sequence[review.CurrentVerdict],
     names: Mapping[str, str],
 ) -> None:
     parts.section("Agreement", words.INDEPENDENT)
-    rows: list[tuple[str, Agreement]] = []
+    rows: list[tuple[str, review.Agreement]] = []
     for reader in record.readers(case.case):
         who = names.get(reader, reader)
         own = [verdict for verdict in verdicts if verdict.reader == reader]
-        if case.mode is ReadingMode.BLIND_FIRST:
-            rows.append((f"{who} and model, before the AI", with_model(own, blinded=True)))
-            rows.append((f"{who} and model, after the AI", with_model(own)))
+        if case.mode is review.ReadingMode.BLIND_FIRST:
+            rows.append((f"{who} and model, before the AI", review.with_model(own, blinded=True)))
+            rows.append((f"{who} and model, after the AI", review.with_model(own)))
         else:
-            rows.append((f"{who} and model", with_model(own)))
-        again = within_reader(record, case.case, reader)
-        if again.pairs and next_position(record, case.case, reader) is None:
+            rows.append((f"{who} and model", review.with_model(own)))
+        again = review.within_reader(record, case.case, reader)
+        if again.pairs and review.next_position(record, case.case, reader) is None:
             rows.append((f"{who} with themselves, on hidden repeats", again))
     for first, second in _reader_pairs(record, case):
         pair = " and ".join(names.get(reader, reader) for _, reader in (first, second))
-        between = between_readers(record, first, second)
+        between = review.between_readers(record, first, second)
         if between.pairs or between.not_judged:
             rows.append((f"{pair}, first verdicts", between))
     parts.table(
@@ -98,7 +83,7 @@ def _agreements(
         "nl-table nl-agreement",
     )
     notes = {
-        words.INFLUENCED: case.mode is ReadingMode.AI_FIRST,
+        words.INFLUENCED: case.mode is review.ReadingMode.AI_FIRST,
         words.FEW_PAIRS.format(pairs=FEW_PAIRS): any(one.pairs < FEW_PAIRS for _, one in rows),
         words.NO_KAPPA: any(isnan(one.kappa.value) and one.pairs for _, one in rows),
     }
@@ -106,16 +91,16 @@ def _agreements(
 
 
 def _reader_pairs(
-    record: Record, case: CaseOpened
+    record: review.Record, case: review.CaseOpened
 ) -> list[tuple[tuple[str, str], tuple[str, str]]]:
     """Return each two readings of the case's patches: in it, and in second readings of it."""
     related = [case.case]
     related += [
         other.case
         for other in record.cases.values()
-        if other.mode is ReadingMode.SECOND_READER and case.case in other.of
+        if other.mode is review.ReadingMode.SECOND_READER and case.case in other.of
     ]
-    if case.mode is ReadingMode.SECOND_READER:
+    if case.mode is review.ReadingMode.SECOND_READER:
         related += case.of
     readings = [(held, reader) for held in related for reader in record.readers(held)]
     return list(combinations(readings, 2))
@@ -129,9 +114,9 @@ def _with_interval(measured: Measured) -> str:
     return parts.with_small(value, interval_text(measured.low, measured.high, 2))
 
 
-def _flips(verdicts: Sequence[CurrentVerdict]) -> None:
+def _flips(verdicts: Sequence[review.CurrentVerdict]) -> None:
     parts.section(*words.CHANGED)
-    changes = ai_changes(verdicts)
+    changes = review.ai_changes(verdicts)
     if not changes.read:
         parts.empty("", words.NO_CHANGE_YET)
         return
@@ -142,11 +127,13 @@ def _flips(verdicts: Sequence[CurrentVerdict]) -> None:
     counts, sentence = st.columns([1.1, 1], gap="large", vertical_alignment="center")
     rows = [
         (f"{call_text(first)} before", *map(str, counted))
-        for first, counted in zip(Verdict, changes.table, strict=True)
+        for first, counted in zip(review.Verdict, changes.table, strict=True)
     ]
-    counts.html(parts.table_html(("", *(f"{call_text(after)} after" for after in Verdict)), rows))
+    counts.html(
+        parts.table_html(("", *(f"{call_text(after)} after" for after in review.Verdict)), rows)
+    )
     sentence.html(f'<div class="nl-lines"><p>{words.CHANGES.format(**tallies)}</p></div>')
-    flips = flip_matrix(verdicts)
+    flips = review.flip_matrix(verdicts)
     right = flips.right_right + flips.right_wrong
     wrong = flips.wrong_right + flips.wrong_wrong
     if not right + wrong:
@@ -180,11 +167,11 @@ def _flips(verdicts: Sequence[CurrentVerdict]) -> None:
     notes.html(f'<div class="nl-lines">{"".join(lines)}<small>Left out: {left_out}.</small></div>')
 
 
-def _times(record: Record, case: CaseOpened, names: Mapping[str, str]) -> None:
+def _times(record: review.Record, case: review.CaseOpened, names: Mapping[str, str]) -> None:
     parts.section("Seconds per patch", "median and interquartile range; both readings together")
     rows = []
     for reader in record.readers(case.case):
-        time = reading_time(current_verdicts(record, case.case, reader))
+        time = review.reading_time(review.current_verdicts(record, case.case, reader))
         middle = interval_text(time.lower_quartile_s, time.upper_quartile_s, 1)
         seconds = parts.with_small(f"{time.median_s:.1f}", middle)
         rows.append((names.get(reader, reader), str(time.patches), seconds))

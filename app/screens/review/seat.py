@@ -16,32 +16,9 @@ from typing import Annotated, Any, Final
 from pydantic import Field, TypeAdapter
 
 from app.screens.review import words
+from core import review
 from core.errors import NodelensError, ReviewError
 from core.pictures import png_bytes
-from core.review import (
-    CaseOpened,
-    CasePatch,
-    Confidence,
-    Quality,
-    Reading,
-    ReadingMode,
-    ReasonTag,
-    Record,
-    ReviewStore,
-    ShownTask,
-    Verdict,
-    ai_shown_event,
-    awaits_ai,
-    correction_event,
-    current_verdicts,
-    may_correct,
-    patch_at,
-    read_patches,
-    screen_of,
-    shown_now,
-    undoable,
-    verdict_event,
-)
 from core.review.maps import PreparedMaps
 from core.review.patches import PatchFolder, PatchMap
 from core.review.progress import progress, unread
@@ -79,11 +56,11 @@ class SentVerdict:
     action: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
     position: Annotated[int, Field(ge=0)]
     stage: ReadingStage
-    verdict: Verdict
+    verdict: review.Verdict
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    confidence: Confidence | None = None
-    tags: tuple[ReasonTag, ...] = ()
-    quality: Quality | None = None
+    confidence: review.Confidence | None = None
+    tags: tuple[review.ReasonTag, ...] = ()
+    quality: review.Quality | None = None
     comment: Annotated[str, Field(max_length=2_000)] = ""
     map: bool = False
     around: bool = False
@@ -122,7 +99,7 @@ class Seat:
         maps: Gives the maps of the installed model; NodelensError without one.
     """
 
-    store: ReviewStore
+    store: review.ReviewStore
     kept: PatchFolder
     case: str
     reader: str
@@ -154,13 +131,13 @@ class Seat:
         """Return a picture of a place as PNG, see `app.resources.OpenDesk`."""
         record = self.store.record()
         case = record.case(self.case)
-        shown = shown_now(record, self.case, self.reader, position)
+        shown = review.shown_now(record, self.case, self.reader, position)
         if kind == "":
             return png_bytes(self.kept.image(shown.sha256))
         if kind == "-around":
             around = self.kept.around(shown.sha256)
             return None if around is None else png_bytes(around)
-        if shown.patch is None or case.mode is ReadingMode.SECOND_READER:
+        if shown.patch is None or case.mode is review.ReadingMode.SECOND_READER:
             return None
         ready = self._maps(case).ready(shown.sha256)
         return None if ready is None else png_bytes(ready.picture_rgb_u8)
@@ -169,19 +146,19 @@ class Seat:
         record = self.store.record()
         case = record.case(self.case)
         if request.again is None:
-            waits = case.mode is ReadingMode.BLIND_FIRST
+            waits = case.mode is review.ReadingMode.BLIND_FIRST
             ahead = _READ_AHEAD_BLIND_FIRST if waits else READ_AHEAD
             places = list(islice(unread(record, self.case, self.reader, after=after), ahead))
         else:
-            places = [request.again] * may_correct(record, case, self.reader, request.again)
-        if places and awaits_ai(record, case, self.reader, places[0]):
-            self.store.append(ai_shown_event(case, self.reader, places[0]))
+            places = [request.again] * review.may_correct(record, case, self.reader, request.again)
+        if places and review.awaits_ai(record, case, self.reader, places[0]):
+            self.store.append(review.ai_shown_event(case, self.reader, places[0]))
             record = self.store.record()
-        if request.map and case.mode is not ReadingMode.SECOND_READER:
+        if request.map and case.mode is not review.ReadingMode.SECOND_READER:
             self._prepare(case, places)
         screens = []
         for place in places:
-            if awaits_ai(record, case, self.reader, place):
+            if review.awaits_ai(record, case, self.reader, place):
                 break  # its score is shown when it is the next one, and not before
             screens.append(self._screen(record, case, place, request))
         if not places and request.verdicts:
@@ -189,7 +166,7 @@ class Seat:
             # read: a check takes dozens of passes of the model.
             Thread(target=self._check_maps, args=(record, case), name=CHECKING, daemon=True).start()
         so_far = progress(record, self.case, self.reader)
-        back = undoable(record, case, self.reader)
+        back = review.undoable(record, case, self.reader)
         undone_reading = None if back is None else back.taken_back
         sign = "" if undone_reading is None else f" {SIGNS[undone_reading.reading.verdict]}"
         return {
@@ -203,10 +180,10 @@ class Seat:
         }
 
     def _screen(
-        self, record: Record, case: CaseOpened, position: int, request: DeskRequest
+        self, record: review.Record, case: review.CaseOpened, position: int, request: DeskRequest
     ) -> dict[str, Any]:
         """Return what is shown of a place: nothing that the record does not allow by now."""
-        shown = shown_now(record, self.case, self.reader, position)
+        shown = review.shown_now(record, self.case, self.reader, position)
         stage = _stage(shown, request.again)
         standing = record.state(self.case, self.reader, position).final
         before = None if standing is None or stage is ReadingStage.FIRST else standing.reading
@@ -239,9 +216,9 @@ class Seat:
             },
         }
 
-    def _map(self, case: CaseOpened, shown: ShownTask) -> tuple[bool, str]:
+    def _map(self, case: review.CaseOpened, shown: review.ShownTask) -> tuple[bool, str]:
         """Return whether a map is ready, and its words or why none is; "" while it is made."""
-        if shown.patch is None or case.mode is ReadingMode.SECOND_READER:
+        if shown.patch is None or case.mode is review.ReadingMode.SECOND_READER:
             return False, ""
         try:
             ready = self._maps(case).ready(shown.sha256)
@@ -249,20 +226,20 @@ class Seat:
             return False, _map_obstacle_html(str(error))
         return (False, "") if ready is None else (True, _map_html(ready))
 
-    def _maps(self, case: CaseOpened) -> PreparedMaps:
+    def _maps(self, case: review.CaseOpened) -> PreparedMaps:
         maps = self.maps()
         maps.maker.require_model(case.model_id)
         return maps
 
-    def _prepare(self, case: CaseOpened, places: Sequence[int]) -> None:
+    def _prepare(self, case: review.CaseOpened, places: Sequence[int]) -> None:
         with suppress(NodelensError):  # told beside the patch
-            self._maps(case).prepare([patch_at(case, at).sha256 for at in places])
+            self._maps(case).prepare([review.patch_at(case, at).sha256 for at in places])
 
-    def _check_maps(self, record: Record, case: CaseOpened) -> None:
+    def _check_maps(self, record: review.Record, case: review.CaseOpened) -> None:
         """Make the maps that a report of the case draws; what came of each check is kept."""
         with suppress(NodelensError):  # told in the report
             maps = self._maps(case)
-            for read in read_patches(current_verdicts(record, self.case)):
+            for read in review.read_patches(review.current_verdicts(record, self.case)):
                 if read.reasons:
                     maps.wait(read.patch.sha256)
 
@@ -271,7 +248,7 @@ class Seat:
         if entry.action in record.actions:
             return  # the answer to it was lost on its way
         case = record.case(self.case)
-        shown = shown_now(record, self.case, self.reader, entry.position)
+        shown = review.shown_now(record, self.case, self.reader, entry.position)
         again = entry.position if entry.stage is ReadingStage.AGAIN else None
         done = record.state(self.case, self.reader, entry.position).done(case.mode)
         if _stage(shown, again) is not entry.stage or done is not (again is not None):
@@ -279,54 +256,58 @@ class Seat:
         seen = None  # what goes on the record of a map that was seen; made again if it is gone
         if entry.map:
             seen = self._maps(case).wait(shown.sha256).shown
-        reading = Reading(
+        reading = review.Reading(
             verdict=entry.verdict,
-            screen=screen_of(
+            screen=review.screen_of(
                 shown.patch,
                 with_map=seen is not None and seen.drawn,
-                adjudicated=case.mode is ReadingMode.ADJUDICATION,
+                adjudicated=case.mode is review.ReadingMode.ADJUDICATION,
                 around=entry.around,
             ),
             seconds=round(entry.seconds, 3),
             confidence=entry.confidence,
-            tags=tuple(tag for tag in ReasonTag if tag in entry.tags),
+            tags=tuple(tag for tag in review.ReasonTag if tag in entry.tags),
             quality=entry.quality,
             comment=entry.comment.strip(),
             map=seen,
         )
-        make = verdict_event if again is None else correction_event
+        make = review.verdict_event if again is None else review.correction_event
         event = make(record, case, self.reader, entry.position, reading)
         # One wait for the disk, not two: the reader waits for the score.
-        then = [ai_shown_event(case, self.reader, entry.position)] * _twice(case, entry.stage)
+        then = [review.ai_shown_event(case, self.reader, entry.position)] * _twice(
+            case, entry.stage
+        )
         self.store.append(event, *then, action=entry.action)
 
     def _undo(self, after: int) -> int:
         record = self.store.record()
-        back = undoable(record, record.case(self.case), self.reader)
+        back = review.undoable(record, record.case(self.case), self.reader)
         if back is None:
             return after
         self.store.append(back.event)
         return back.position - 1
 
 
-def _twice(case: CaseOpened, stage: ReadingStage) -> bool:
+def _twice(case: review.CaseOpened, stage: ReadingStage) -> bool:
     """Whether the same patch comes again with its score, which is not sent before."""
-    return case.mode is ReadingMode.BLIND_FIRST and stage is ReadingStage.FIRST
+    return case.mode is review.ReadingMode.BLIND_FIRST and stage is ReadingStage.FIRST
 
 
-def _stage(shown: ShownTask, again: int | None) -> ReadingStage:
+def _stage(shown: review.ShownTask, again: int | None) -> ReadingStage:
     if again is not None:
         return ReadingStage.AGAIN
     return ReadingStage.AFTER if shown.awaits_ai_verdict else ReadingStage.FIRST
 
 
-def _evidence_html(record: Record, case: CaseOpened, patch: CasePatch | None) -> str:
+def _evidence_html(
+    record: review.Record, case: review.CaseOpened, patch: review.CasePatch | None
+) -> str:
     """Return score and other verdicts where the record allows them, else why there are none."""
     if patch is None:
-        second = case.mode is ReadingMode.SECOND_READER
+        second = case.mode is review.ReadingMode.SECOND_READER
         return _hidden(words.HIDDEN_SECOND if second else words.HIDDEN)
     others = ""
-    if case.mode is ReadingMode.ADJUDICATION:
+    if case.mode is review.ReadingMode.ADJUDICATION:
         others = _other_verdicts(record, case, patch.sha256)
     if patch.prob_tumour is None:
         return _hidden(words.WITHHELD) + others
@@ -360,10 +341,10 @@ def _map_obstacle_html(reason: str) -> str:
     return f'<div class="nl-read-map"><b>{escape(f"No map. {reason}")}</b></div>'
 
 
-def _other_verdicts(record: Record, case: CaseOpened, sha256: str) -> str:
+def _other_verdicts(record: review.Record, case: review.CaseOpened, sha256: str) -> str:
     lines = []
     for earlier in case.of:
-        for verdict in current_verdicts(record, earlier):
+        for verdict in review.current_verdicts(record, earlier):
             if verdict.patch.sha256 == sha256 and not verdict.is_repeat:
                 final = verdict.final.reading
                 sure = f" ({final.confidence})" if final.confidence else ""
