@@ -58,8 +58,8 @@ if __name__ == "__main__":
     )
     shell.shell()
     address.arrive(page.url_path)
-    with shell.faults_told():
-        page.run()
+    shell.sign_in_or_stop()
+    page.run()
 else:
     from app.starting import parts
 

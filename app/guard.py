@@ -2,7 +2,8 @@
 
 A page of another origin on the same machine reaches this one with its cookies, because SameSite
 looks at no ports. So whatever changes something, and the stream of a session, must come from the
-very origin that it goes to.
+very origin that it goes to. The cookie is sent with a link from elsewhere, though: a visit that
+came without it would get a new one, and lose its workspace.
 """
 
 import logging
@@ -127,7 +128,7 @@ def _add_headers(headers: MutableHeaders, scope: Scope, token: str | None) -> No
         headers.append(
             "set-cookie",
             f"{COOKIE}={token or secrets.token_urlsafe(32)}; Path=/; Max-Age={_YEAR_S}; "
-            f"HttpOnly; SameSite=Strict{secure}",
+            f"HttpOnly; SameSite=Lax{secure}",
         )
 
 

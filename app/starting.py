@@ -39,7 +39,14 @@ def parts() -> dict[str, Any]:
         "lifespan": _getting_ready,
         "middleware": [Middleware(Guard, api=_ApiLater())],
         "routes": routes(),
+        "on_script_error": _told,
     }
+
+
+def _told(error: Exception) -> bool:
+    from app.screens.shared.shell import tell_fault  # noqa: PLC0415 - a page has loaded it
+
+    return tell_fault(error)
 
 
 class _ApiLater:

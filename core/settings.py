@@ -103,9 +103,7 @@ class Settings:
             server_roots=_roots(environment.get("NODELENS_SERVER_ROOTS", "")),
             max_upload_files=_positive(environment, "NODELENS_MAX_UPLOAD_FILES", _MAX_UPLOAD_FILES),
             max_upload_bytes=mib * _MIB,
-            leads=frozenset(
-                filter(None, map(str.strip, environment.get("NODELENS_LEADS", "").split(",")))
-            ),
+            leads=_names(environment.get("NODELENS_LEADS", "")),
             anchors_file=_path(environment, "NODELENS_REVIEW_ANCHORS", None),
             engines_dir=_path(environment, "NODELENS_ENGINES_DIR", None),
             quota_bytes=_limit(environment, "NODELENS_QUOTA_MIB", _MIB),
@@ -222,6 +220,12 @@ def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
 
 def _limit(environment: Mapping[str, str], name: str, unit: int) -> int | None:
     return _positive(environment, name, 1) * unit if environment.get(name, "") else None
+
+
+def _names(text: str) -> frozenset[str]:
+    """Return names as a login tells them: addresses in small letters, others as they are."""
+    names = filter(None, map(str.strip, text.split(",")))
+    return frozenset(name if " " in name or "@" not in name else name.lower() for name in names)
 
 
 def _roots(text: str) -> tuple[Path, ...]:

@@ -22,6 +22,16 @@ _READER: Final = "reader"
 _GIVEN_HERE: Final = "reader-given-here"
 
 
+def must_sign_in() -> bool:
+    """Return whether this installation has a login, and it does not say who is here."""
+    return ("is_logged_in" in st.user or proxy_signs_in()) and _identity() is None
+
+
+def proxy_signs_in() -> bool:
+    """Return whether a proxy in front of the app tells who is here, in headers of its own."""
+    return bool(st.get_option("server.trustedUserHeaders"))
+
+
 def owner() -> str:
     """Return the secret that names the workspace of whoever is here."""
     identity = _identity()
@@ -39,16 +49,16 @@ def login_name() -> str | None:
     """Return the name that a login vouches for; None where nobody is logged in.
 
     An address that the provider has not verified, and a name, may be of one's own choosing, even
-    those of a lead: with them goes what the provider itself calls the person.
+    those of a lead: with them goes what the provider itself calls the person. Addresses are in
+    small letters, so that one reader stays one.
     """
     if _identity() is None:
         return None
-    user, email = st.user, st.user.get("email")
-    if email and user.get("email_verified") is not False:
-        return str(email)[:200]
-    return " · ".join(str(part) for part in (email or user.get("name"), user.get("sub")) if part)[
-        :200
-    ]
+    email, name, sub = (_visible(st.user.get(claim)) for claim in ("email", "name", "sub"))
+    # Some providers say "false", as text; those that know only verified ones say nothing.
+    if email and str(st.user.get("email_verified", True)).lower() == "true":
+        return email.lower()[:200]
+    return " · ".join(part[:98] for part in (email or name, sub) if part)
 
 
 def reader_name() -> str | None:
@@ -82,7 +92,13 @@ def reader_cookie() -> str | None:
     return quote(reader_name() or "", safe="")
 
 
+def _visible(claim: object) -> str:
+    shown = "".join(char if char.isprintable() else " " for char in str(claim or ""))
+    return " ".join(shown.split())
+
+
 def _identity() -> str | None:
-    if not st.user.get("is_logged_in"):
+    by_proxy = proxy_signs_in() and st.user.get("email")
+    if not by_proxy and st.user.get("is_logged_in") is not True:
         return None
     return f"login {st.user.get('iss', '')} {st.user.get('sub') or st.user.get('email', '')}"

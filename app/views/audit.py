@@ -17,7 +17,7 @@ from app.screens.audit import (
 from app.screens.shared import jobs, model, sources
 from app.screens.shared.component import keep_in_url
 from app.screens.shared.parts import section, style
-from app.screens.shared.words import ANOTHER_TAB
+from app.screens.shared.who import seen_by
 from app.state import address
 from core.audit.browse import AuditView
 from core.audit.store import AuditStore
@@ -92,7 +92,7 @@ def start_page(store: AuditStore) -> None:
     st.caption(words.LABELS_TOO)
     sources.new_batch(store.jobs, settings, lambda job: audits.begin(store, job))
     audits.use_batch(store, resources.job_store(settings))
-    section("Your data sets", ANOTHER_TAB)
+    section("Your data sets", seen_by())
     audits.audit_list(store)
 
 

@@ -10,7 +10,7 @@ from app.screens.batch import against, batches, browser, patch, results, run, wo
 from app.screens.batch.browser import BatchRows
 from app.screens.shared import jobs, model, parts, sources
 from app.screens.shared.component import keep_in_url
-from app.screens.shared.words import ANOTHER_TAB
+from app.screens.shared.who import seen_by
 from app.state import address, widgets
 from core.errors import NodelensError
 from core.jobs import Job, JobStore
@@ -100,7 +100,7 @@ def start_page(store: JobStore) -> DeltaGenerator:
         parts.section("New batch")
         sources.new_batch(store, settings)
         batches.how_to_cut_patches()
-    parts.section("Your batches", ANOTHER_TAB)
+    parts.section("Your batches", seen_by())
     batches.batch_list(store)
     return ways
 

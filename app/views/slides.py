@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.shared import jobs, model, parts
-from app.screens.shared.words import ANOTHER_TAB
+from app.screens.shared.who import seen_by
 from app.screens.slides import words
 from app.state import address, widgets
 from core.errors import NodelensError
@@ -76,7 +76,7 @@ loaded = model.classifier_or_problem(settings)
 if current is None:
     parts.section("New slide")
     slides.new_slide(kept, settings)
-    parts.section("Your slides", ANOTHER_TAB)
+    parts.section("Your slides", seen_by())
     slides.slide_list(kept)
 else:
     look_at(kept, current, loaded)

@@ -3,11 +3,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
+from streamlit.runtime.scriptrunner.script_runner import ScriptRunner
 from streamlit.testing.v1 import AppTest
 
+from app.screens.shared.shell import tell_fault
 from core.jobs import Job, JobStore
 from core.scoring import Classifier
 from tests.toys import write_patches
@@ -15,6 +18,13 @@ from tests.toys import write_patches
 HOME = Path(__file__).parents[2] / "app" / "Home.py"
 TOKEN = "t" * 43
 """The token of the workspace that the tests' pages open."""
+
+
+@pytest.fixture(autouse=True)
+def faults_are_told_as_by_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`AppTest` knows nothing of what the server calls when a run of a page ends in a fault."""
+    told = property(lambda _: tell_fault, lambda *_: None)
+    monkeypatch.setattr(ScriptRunner, "_on_script_error", told, raising=False)
 
 
 @pytest.fixture
@@ -111,3 +121,9 @@ def told_url(found: AppTest) -> dict[str, str]:
     protos = (one.proto for one in found.get("bidi_component"))
     (told,) = (one.json for one in protos if one.component_name.endswith("_url"))
     return dict(json.loads(told)["values"])
+
+
+def logged_in(monkeypatch: pytest.MonkeyPatch, **more: Any) -> None:  # noqa: ANN401 - claims
+    """Let Streamlit tell of somebody whom an identity provider vouches for."""
+    claims = {"is_logged_in": True, "iss": "https://id.example", "sub": "7", "email": "ann@x.org"}
+    monkeypatch.setattr("streamlit.user", claims | more)

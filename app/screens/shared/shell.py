@@ -1,24 +1,22 @@
 """What surrounds every page: the look, the notice, and the cookie of the reader's name."""
 
 import json
-import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 import streamlit as st
+from markupsafe import escape
+from streamlit.errors import StreamlitAuthError
 
 from app import charts, resources
 from app.screens.shared import words
-from app.screens.shared.parts import plain, show_problem
+from app.screens.shared.parts import button, empty, plain, show_problem
 from app.state import identity, widgets
 from core.errors import NodelensError, why
 from core.files import existing_above
 from core.jobs.folder import why_unchanged
-from core.log import event, where
 
 _HERE: Final = Path(__file__).parent
 _STYLE: Final = _HERE / "theme.css"
@@ -53,21 +51,41 @@ def shell() -> None:
     _installation()
 
 
-@contextmanager
-def faults_told() -> Iterator[None]:
-    """Say which file or folder a page cannot use; the other pages may still work.
+def tell_fault(error: Exception) -> bool:
+    """Say what ended a run of a page, of a part of it or of a button, and return True.
 
-    A fragment's own run does not come through here: Streamlit itself tells what fails in it.
+    False leaves it to Streamlit, where it is none of what a reader could be told.
     """
-    try:
-        yield
-    except NodelensError as error:
-        event("fault", level=logging.ERROR, error=where(error))
+    if isinstance(error, NodelensError):
         show_problem(error)
-    except OSError as error:
-        event("fault", level=logging.ERROR, error=where(error))
+    elif isinstance(error, OSError):
         part = Path(str(error.filename or "A file")).name
         st.error(words.CANNOT_USE.format(part=plain(part), why=plain(why(error))))
+    else:
+        return False
+    return True
+
+
+def sign_in_or_stop() -> None:
+    """Draw who is signed in, where there is a login; end the page where nobody is."""
+    if not identity.must_sign_in():
+        name = identity.login_name()
+        if name is not None and not identity.proxy_signs_in():
+            with st.container(horizontal=True, key="nl-login"):
+                st.html(f'<span title="{escape(name)}">{escape(name)}</span>')
+                button("Sign out", "sign-out", "", st.logout, type="tertiary")
+        return
+    if identity.proxy_signs_in():
+        empty(*words.NOT_SIGNED_IN)
+        st.stop()
+    empty(*words.SIGN_IN)
+    if button("Sign in", "sign-in", "login", type="primary"):
+        try:
+            st.login()
+        except StreamlitAuthError as error:
+            why_not = plain(" ".join(str(error).split()))
+            st.error(words.SIGN_IN_BROKEN.format(why=why_not))
+    st.stop()
 
 
 def _installation() -> None:
@@ -76,7 +94,7 @@ def _installation() -> None:
         chosen = resources.settings()
     except NodelensError:
         return  # the page says so
-    if chosen.leads and identity.login_name() is None:
+    if chosen.leads and not identity.must_sign_in() and identity.login_name() is None:
         st.warning(words.LEADS_WITHOUT_LOGIN, icon=":material/badge:")
     if not resources.folder_lock(chosen.data_dir).held():
         st.warning(why_unchanged(chosen.data_dir), icon=":material/lock:")

@@ -26,6 +26,11 @@ def person_of(settings: Settings, name: str) -> Person:
     return person(name, leads=settings.leads, logged_in=identity.login_name() is not None)
 
 
+def seen_by() -> str:
+    """Return who can see what stands in a workspace."""
+    return words.SEEN_BY_BROWSER if identity.login_name() is None else words.SEEN_BY_YOU
+
+
 def person_or_ask(settings: Settings) -> Person | None:
     """Return who is here; without a name, draw the question for it and return None."""
     who = current_person(settings)

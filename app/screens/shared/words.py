@@ -10,6 +10,17 @@ LEADS_WITHOUT_LOGIN: Final = (
     "This installation names leads, but has no login, so anyone could type a lead's name. Until "
     "the operator sets up a login, no one is a lead and no threshold can be locked."
 )
+SIGN_IN: Final = (
+    "Sign in.",
+    "This installation asks who you are. If you come back to this page after you have signed in, "
+    "the sign-in failed. Try again; if it fails again, tell whoever runs NodeLens.",
+)
+SIGN_IN_BROKEN: Final = "Sign-in is not set up correctly: {why} Tell whoever runs NodeLens."
+NOT_SIGNED_IN: Final = (
+    "Not signed in.",
+    "The login in front of this installation did not say who you are. Open NodeLens at its usual "
+    "address and sign in there.",
+)
 NO_MODEL: Final = (
     "Scoring needs a model that has passed its self-test. The operator of this installation sets "
     "the model's folder in NODELENS_MODEL and its device in NODELENS_DEVICE, then restarts the "
@@ -39,7 +50,8 @@ SAMPLES: Final = (
     "try every page. They are not tissue, come from no patient, and their scores say nothing about "
     "real patches."
 )
-ANOTHER_TAB: Final = "Only this browser can see them"
+SEEN_BY_BROWSER: Final = "Only this browser can see them"
+SEEN_BY_YOU: Final = "Only you can see them"
 CENTRE_ONLY: Final = (
     "The score refers only to the outlined centre "
     "(32\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}32\N{NO-BREAK SPACE}px)."

@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import shutil
@@ -151,6 +152,18 @@ def test_a_part_of_the_data_folder_that_cannot_be_used_is_named(
     data_dir.mkdir()
     (data_dir / "jobs").write_text("not a folder")
     assert open_page(view).error[0].value.startswith("jobs cannot be used: ")
+
+
+def test_a_part_that_is_drawn_alone_names_what_it_cannot_use_and_leaves_the_rest(
+    done: Job, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> None:
+        raise PermissionError(errno.EACCES, "refused", "/far/away/scores.jsonl")
+
+    monkeypatch.setattr("app.screens.batch.results.result_filter", refuse)
+    page = open_page("batch", job=done)
+    assert page.error[0].value.startswith("scores\\.jsonl cannot be used: ")
+    assert done.name in html(page)
 
 
 def test_the_batch_page_starts_empty_and_says_what_to_do(open_page: OpenPage) -> None:

@@ -27,10 +27,9 @@ from core.review import (
 )
 from core.review.anchors import read_anchors
 from core.review.exports import verdict_table
-from core.roles import Role, person
 from core.scoring import Classifier
 from core.wording import call_of
-from tests.app.conftest import html, open_view, told_url
+from tests.app.conftest import html, logged_in, open_view, told_url
 from tests.app.screens.review.toys import OWNER, Hand, scored_case
 from tests.toys import write_toy_bundle
 
@@ -569,12 +568,6 @@ def test_a_case_is_ordered_by_what_is_known_of_its_patches(
     assert "random controls" in case.order
 
 
-def logged_in(monkeypatch: pytest.MonkeyPatch, **more: Any) -> None:  # noqa: ANN401 - claims
-    """Let Streamlit tell of somebody whom an identity provider vouches for."""
-    claims = {"is_logged_in": True, "iss": "https://id.example", "sub": "7", "email": "ann@x.org"}
-    monkeypatch.setattr("streamlit.user", claims | more)
-
-
 def test_a_login_is_the_reader_whatever_name_the_browser_kept(
     data: Path, toy_classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -588,21 +581,6 @@ def test_a_login_is_the_reader_whatever_name_the_browser_kept(
     assert "Somebody else" not in html(cases)
     assert "other-reader" not in [button.key for button in cases.button]
     assert identity.owner() == "login https://id.example 7"
-
-
-@pytest.mark.parametrize(
-    "chosen_by_oneself",
-    [{"email": "lead@x.org", "email_verified": False}, {"email": "", "name": "lead@x.org"}],
-)
-def test_nobody_becomes_a_lead_by_an_address_or_name_of_their_own_choosing(
-    chosen_by_oneself: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    logged_in(monkeypatch)
-    assert person(str(identity.login_name()), leads=["ann@x.org"], logged_in=True).role == Role.LEAD
-    logged_in(monkeypatch, **chosen_by_oneself)
-    name = identity.login_name()
-    assert name == "lead@x.org · 7"
-    assert person(name, leads=["lead@x.org"], logged_in=True).role == Role.READER
 
 
 def test_whoever_is_logged_in_is_a_lead_only_by_the_list(
