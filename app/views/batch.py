@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import resources
 from app.screens.batch import against, batches, browser, patch, results, run, words
-from app.screens.batch.browser import BatchRows
+from app.screens.batch.rows import BatchRows
 from app.screens.shared import jobs, model, parts, sources
 from app.screens.shared.component import keep_in_url
 from app.screens.shared.who import seen_by

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app import resources
-from app.screens.explanation import choice, words
-from app.screens.explanation.choice import GALLERY, ONE_PATCH, Look
+from app.screens.explanation import choice, walk, words
 from app.screens.explanation.gallery import explain_all, gallery
+from app.screens.explanation.look import Look, look_of_maps
 from app.screens.explanation.patch import patch_explained
 from app.screens.shared import model, parts
 from app.screens.shared.component import keep_in_url
@@ -32,7 +32,7 @@ def page(classifier: Classifier) -> None:
     if not collection.positions:
         parts.empty(*words.NOTHING_TO_EXPLAIN)
         return
-    choice.begin(collection, linked=address.shown("job") == collection.job)
+    walk.begin(collection, linked=address.shown("job") == collection.job)
     with way_part:
         chosen = choice.way_to_explain(classifier, collection)
     if chosen is not None:
@@ -53,20 +53,20 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
         shown, more = len(collection.positions), collection.left_out
         st.caption(agreeing(words.LEFT_OUT, more).format(shown=shown, more=more))
     with st.container(horizontal=True, vertical_alignment="center", key="nl-look"):
-        view = view_of(collection)
-        style, shared = choice.look_of_maps()
+        view = walk.view(collection)
+        style, shared = look_of_maps()
         steps = st.container(horizontal=True, vertical_alignment="center", width="content")
         st.space("stretch")
         ways_on(BATCH, REVIEW, THRESHOLD, job=collection.job, key="explanation")
-    order, filters = choice.order_in_use(collection), choice.filters_in_use(collection)
+    order, filters = walk.order_in_use(collection), walk.filters_in_use(collection)
     as_scored = (
-        not shared and view != GALLERY and not filters and order is next(iter(ORDERS.values()))
+        not shared and view != walk.GALLERY and not filters and order is next(iter(ORDERS.values()))
     )
     # The place of the other view is emptied: it would stand here until all is drawn.
-    if view == GALLERY:
+    if view == walk.GALLERY:
         st.empty()
     body = st.container()
-    if view != GALLERY:
+    if view != walk.GALLERY:
         st.empty()
     with body:
         # They are in this order already, and the other patches can wait; those of maps by
@@ -78,28 +78,19 @@ def explained(collection: PatchCollection, classifier: Classifier, chosen: Expla
             look = Look(style, MEASURED_SCALE_LOGIT, words.MEASURED_SCALE)
         elif shared and len(collection.positions) > 1:
             look = Look(style, known.scale(collection.positions), words.COMMON_SCALE)
-        if view == GALLERY:
-            keep_in_url("explanation", choice.in_url(collection, chosen))
+        if view == walk.GALLERY:
+            keep_in_url("explanation", walk.in_url(collection, chosen))
             gallery(known, look)
             return
         positions: Sequence[int] = collection.positions
         if not as_scored:
             positions = listed(known.listed(positions), filters, order)
         with steps:
-            position, following = choice.walk(collection, positions, filters, order.name)
-        keep_in_url("explanation", choice.in_url(collection, chosen))
+            position, following = walk.step(collection, positions, filters, order.name)
+        keep_in_url("explanation", walk.in_url(collection, chosen))
         patch_explained(known, position, look)
     if following is not None:
         known.prepare([following], known.tests())  # meanwhile
-
-
-def view_of(collection: PatchCollection) -> str:
-    """Draw the choice between one patch and the gallery, where there are several."""
-    if len(collection.positions) == 1:
-        return ONE_PATCH
-    views, key = [ONE_PATCH, GALLERY], choice.key("view", collection)
-    kept = {"persist_state": "session", "label_visibility": "collapsed"}
-    return parts.choice("View", views, key, **kept)
 
 
 parts.style("explanation")

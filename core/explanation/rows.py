@@ -122,43 +122,43 @@ class ExplanationRow:
 
     def cells(self) -> list[str]:
         """Return the row's cells in the order of `EXPLANATION_COLUMNS`, empty where unknown."""
-        return csv_cells(self.score) + [_cell(_value(self, column)) for column in _VALUES]
+        return csv_cells(self.score) + [_cell(read(self)) for read in _VALUES.values()]
 
 
-_VALUES: Final = {
-    "method": "explanation.cam.method",
-    "layer": "explanation.cam.layer",
-    "target": "explanation.cam.target",
-    "unit": "explanation.cam.method.unit",
-    "evidence_for": "explanation.centre.evidence_for",
-    "evidence_against": "explanation.centre.evidence_against",
-    "evidence_centre": "explanation.centre.evidence_centre",
-    "evidence_surroundings": "explanation.centre.evidence_ring",
-    "weak_evidence": "explanation.weak",
-    "centre_share": "explanation.centre.share",
-    "centre_share_expected": "explanation.centre.expected_share",
-    "peak_in_centre": "explanation.centre.peak_in_centre",
-    "centre_reliance": "reliance.score",
-    "centre_reliance_low": "reliance.low",
-    "centre_reliance_high": "reliance.high",
-    "centre_reliance_spread": "reliance.spread",
-    "surroundings_reliance": "reliance.ring_score",
-    "centre_part": "reliance.centre_part",
-    "centre_rise_logit": "reliance.centre_rise_logit",
-    "surroundings_rise_logit": "reliance.ring_rise_logit",
-    "delta_logit_centre_kept": "reliance.delta_centre_kept",
-    "delta_logit_surroundings_kept": "reliance.delta_ring_kept",
-    "decisive_region": "reliance.decisive",
-    "d4_mean_logit": "views.mean_logit",
-    "d4_spread_logit": "views.sd_logit",
-    "d4_flips": "views.flips",
-    "map_faithfulness": "twins.faithfulness",
-    "control_networks_beaten": "twins.beaten",
-    "donor_agreement": "explanation.cam.agreement",
-    "reliable": "reliable",
-    "overlay": "overlay",
+_VALUES: Final[dict[str, Callable[[ExplanationRow], Any]]] = {
+    "method": lambda row: row.explanation and row.explanation.cam.method,
+    "layer": lambda row: row.explanation and row.explanation.cam.layer,
+    "target": lambda row: row.explanation and row.explanation.cam.target,
+    "unit": lambda row: row.explanation and row.explanation.cam.method.unit,
+    "evidence_for": lambda row: row.explanation and row.explanation.centre.evidence_for,
+    "evidence_against": lambda row: row.explanation and row.explanation.centre.evidence_against,
+    "evidence_centre": lambda row: row.explanation and row.explanation.centre.evidence_centre,
+    "evidence_surroundings": lambda row: row.explanation and row.explanation.centre.evidence_ring,
+    "weak_evidence": lambda row: row.explanation and row.explanation.weak,
+    "centre_share": lambda row: row.explanation and row.explanation.centre.share,
+    "centre_share_expected": lambda row: row.explanation and row.explanation.centre.expected_share,
+    "peak_in_centre": lambda row: row.explanation and row.explanation.centre.peak_in_centre,
+    "centre_reliance": lambda row: row.reliance and row.reliance.score,
+    "centre_reliance_low": lambda row: row.reliance and row.reliance.low,
+    "centre_reliance_high": lambda row: row.reliance and row.reliance.high,
+    "centre_reliance_spread": lambda row: row.reliance and row.reliance.spread,
+    "surroundings_reliance": lambda row: row.reliance and row.reliance.ring_score,
+    "centre_part": lambda row: row.reliance and row.reliance.centre_part,
+    "centre_rise_logit": lambda row: row.reliance and row.reliance.centre_rise_logit,
+    "surroundings_rise_logit": lambda row: row.reliance and row.reliance.ring_rise_logit,
+    "delta_logit_centre_kept": lambda row: row.reliance and row.reliance.delta_centre_kept,
+    "delta_logit_surroundings_kept": lambda row: row.reliance and row.reliance.delta_ring_kept,
+    "decisive_region": lambda row: row.reliance and row.reliance.decisive,
+    "d4_mean_logit": lambda row: row.views and row.views.mean_logit,
+    "d4_spread_logit": lambda row: row.views and row.views.sd_logit,
+    "d4_flips": lambda row: row.views and row.views.flips,
+    "map_faithfulness": lambda row: row.twins and row.twins.faithfulness,
+    "control_networks_beaten": lambda row: row.twins and row.twins.beaten,
+    "donor_agreement": lambda row: row.explanation and row.explanation.cam.agreement,
+    "reliable": lambda row: row.reliable,
+    "overlay": lambda row: row.overlay,
 }
-"""Where the measure of each column stands in a row."""
+"""The measure of each column of a row, a `Value`."""
 
 EXPLANATION_COLUMNS: Final = (*COLUMNS, *_VALUES)
 
@@ -167,17 +167,10 @@ def number(column: str) -> Callable[[ExplanationRow], float | None]:
     """Return what reads a column that holds numbers, yes or no (1 or 0)."""
 
     def read(row: ExplanationRow) -> float | None:
-        value = _value(row, column)
+        value = _VALUES[column](row)
         return None if value is None else float(value)
 
     return read
-
-
-def _value(row: ExplanationRow, column: str) -> Value:
-    value: Any = row
-    for name in _VALUES[column].split("."):
-        value = None if value is None else getattr(value, name)
-    return value  # type: ignore[no-any-return]
 
 
 def _cell(value: Value) -> str:

@@ -7,7 +7,8 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
-from app.screens.batch.browser import BatchRows, browser
+from app.screens.batch.browser import browser
+from app.screens.batch.rows import BatchRows
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import empty, plain, roc_chart, section, table, with_small
 from app.screens.shared.sources import add_labels

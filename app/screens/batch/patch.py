@@ -10,7 +10,7 @@ import streamlit as st
 
 from app import resources
 from app.screens.batch import words
-from app.screens.batch.browser import BatchRows
+from app.screens.batch.rows import BatchRows
 from app.screens.shared.pager import step_buttons
 from app.screens.shared.parts import badge, button, facts, patch_line
 from app.screens.shared.words import CENTRE_ONLY, MAP_HELP, MAP_OTHER_MODEL, UNLIKE

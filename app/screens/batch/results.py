@@ -10,7 +10,8 @@ import streamlit as st
 
 from app import charts, resources
 from app.screens.batch import words
-from app.screens.batch.browser import BatchRows, browser
+from app.screens.batch.browser import browser
+from app.screens.batch.rows import BatchRows
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import button, chart, choice, colours, empty, plain
 from app.state import address, widgets

@@ -10,18 +10,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import resources
-from app.screens.explanation import words
-from app.screens.explanation.choice import (
-    Look,
-    clear_filters,
-    filter_names,
-    filters_in_use,
-    key,
-    look_at,
-    order_in_use,
-    scale_bar,
-    way_in_words,
-)
+from app.screens.explanation import walk, words
+from app.screens.explanation.look import Look, scale_bar
 from app.screens.shared.downloads import download
 from app.screens.shared.pager import page_of, pager
 from app.screens.shared.parts import button, empty, show_problem
@@ -45,6 +35,7 @@ from core.explanation.listing import (
     is_tested,
     listed,
 )
+from core.explanation.words import METHODS
 from core.pictures import png_bytes
 from core.scoring import Status, outcome
 from core.wording import agreeing, call_text, score_text
@@ -63,7 +54,7 @@ class Tiles:
         """Start with none."""
         self.places: dict[int, DeltaGenerator] = {}
         self._known = known
-        self._order = order_in_use(known.collection)
+        self._order = walk.order_in_use(known.collection)
         self._style, self._scale = replace(look.style, zoom=_TILE_ZOOM), look.scale
 
     def draw(self, position: int, row: ExplanationRow) -> None:
@@ -76,7 +67,7 @@ class Tiles:
                 f"{_call(row)}, {_state_of_map(row)}"
             )
             key = f"explain-tile-{position}"
-            button(label, key, "", look_at, self._known.collection, position)
+            button(label, key, "", walk.look_at, self._known.collection, position)
 
     def redraw(self, position: int, row: ExplanationRow) -> None:
         """Draw the picture and the words of a tile."""
@@ -184,12 +175,12 @@ def gallery(known: ExplainedPatches, look: Look) -> None:
 
 def _list(known: ExplainedPatches, rows: dict[int, ExplanationRow], look: Look) -> Tiles:
     collection = known.collection
-    positions = listed(rows, filters_in_use(collection), order_in_use(collection))
+    positions = listed(rows, walk.filters_in_use(collection), walk.order_in_use(collection))
     tiles = Tiles(known, look)
     if not positions:
         _no_match(collection, rows)
         return tiles
-    page = page_of(len(positions), _TILES, key=key("page", collection))
+    page = page_of(len(positions), _TILES, key=walk.key("page", collection))
     st.html(_legend(known.explainer, look))
     with st.container(horizontal=True, key="nl-tiles"):
         for position in positions[page.part]:
@@ -209,10 +200,11 @@ def _list(known: ExplainedPatches, rows: dict[int, ExplanationRow], look: Look) 
 def _legend(explainer: Explainer, look: Look) -> str:
     bar = scale_bar(explainer.target, "" if look.scale is None else f"{look.scale:.2f}", look)
     point = explainer.classifier.operating_point.threshold
+    rows, columns = explainer.layer.grid
     turned = f"<li>{words.TURNED}</li>" if look.scale is None else ""
     return (
-        f'<div class="nl-legend">{bar}<ul><li>{escape(way_in_words(explainer))}, for '
-        f"{words.TARGETS[explainer.target]}.</li>"
+        f'<div class="nl-legend">{bar}<ul><li>{escape(METHODS[explainer.method])} '
+        f"at {rows} × {columns} squares, for {words.TARGETS[explainer.target]}.</li>"
         f"<li>▲ called tumour at {point:.4f} or above, ▽ below.</li>"
         f"<li>The box is the centre 32 × 32 px.</li>"
         f"{turned}<li>{words.NOT_A_FINDING}</li></ul></div>"
@@ -220,14 +212,14 @@ def _legend(explainer: Explainer, look: Look) -> str:
 
 
 def _no_match(collection: PatchCollection, rows: dict[int, ExplanationRow]) -> None:
-    filters = filters_in_use(collection)
+    filters = walk.filters_in_use(collection)
     unknown = sum(row.explanation is None or not is_tested(row) for row in rows.values())
     needs = unknown and (NEED_TESTS | NEED_MAPS).intersection(filters)
     note = agreeing(words.NOT_MEASURED, unknown) if needs else ""
     note = note.format(unknown=unknown, total=len(rows))
-    empty(f"No patch matches {filter_names(filters) or 'this list'}.", note)
+    empty(f"No patch matches {walk.filter_names(filters) or 'this list'}.", note)
     if filters:
-        clear_filters(collection, "gallery")
+        walk.clear_filters(collection, "gallery")
 
 
 def _make_maps(known: ExplainedPatches, tiles: Tiles, place: DeltaGenerator) -> None:
@@ -261,12 +253,14 @@ def _list_controls(collection: PatchCollection, rows: dict[int, ExplanationRow])
             list(FILTERS),
             selection_mode="multi",
             format_func=lambda name: f"{name}  {counts[name]}",
-            key=key("filter", collection),
+            key=walk.key("filter", collection),
             persist_state="session",
             wrap=True,
         )
     with order_part:
-        st.selectbox("Order", list(ORDERS), key=key("order", collection), persist_state="session")
+        st.selectbox(
+            "Order", list(ORDERS), key=walk.key("order", collection), persist_state="session"
+        )
 
 
 def _lacking(known: ExplainedPatches) -> list[int]:
@@ -278,7 +272,7 @@ def _measure_button(known: ExplainedPatches) -> bool:
     lacking, total = _lacking(known), len(known.collection.positions)
     if not lacking:
         return False
-    filters, order = filters_in_use(known.collection), order_in_use(known.collection)
+    filters, order = walk.filters_in_use(known.collection), walk.order_in_use(known.collection)
     needed = bool(NEED_TESTS.intersection(filters)) or order.tested
     if known.explainer.method is Method.REPLACEMENT:  # its maps are made on demand
         needed = needed or bool(NEED_MAPS.intersection(filters)) or order.of_map

@@ -10,14 +10,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.screens.explanation import words
-from app.screens.explanation.choice import ZOOM, Look, scale_bar
-from app.screens.explanation.measures import (
-    centre_strip,
-    draw_measures,
-    of_map,
-    of_map_test,
-    orientations,
-)
+from app.screens.explanation.look import ZOOM, Look, scale_bar
+from app.screens.explanation.measures import draw_measures, of_map, of_map_test
+from app.screens.explanation.strips import centre_strip, orientations
 from app.screens.shared.downloads import download
 from app.screens.shared.parts import TONES, Stat, badge, plain, show_problem, stat_strip
 from core.errors import NodelensError
