@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
@@ -78,3 +80,16 @@ def test_frozen_layers_that_start_at_random_are_warned_of(
     arguments = ["fit", "--data", str(kaggle), "--out", str(tmp_path / "run")]
     assert main([*arguments, "--recipe", str(recipe)]) == 0
     assert "Warning: the recipe freezes layers" in capsys.readouterr().err
+
+
+def test_help_does_not_load_pytorch() -> None:
+    code = (
+        "import sys\nfrom training.commands import main\n"
+        "main(['fit', '--help'])\n"
+        "sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr
+    assert "--recipe" in found.stdout

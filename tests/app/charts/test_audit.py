@@ -1,7 +1,9 @@
 import numpy as np
 
+from app import charts
 from app.charts import LIGHT
 from app.charts import audit as audit_charts
+from app.charts.audit import class_bars
 
 
 def test_the_scatter_has_every_patch_once_whatever_colours_it() -> None:
@@ -13,3 +15,8 @@ def test_the_scatter_has_every_patch_once_whatever_colours_it() -> None:
         figure = audit_charts.patch_scatter(x, y, rows, groups, titles=("", ""), colours=LIGHT)
         drawn = np.concatenate([trace.customdata for trace in figure.data])
         assert sorted(drawn) == list(rows)
+
+
+def test_shares_stand_on_bars_as_everywhere_else() -> None:
+    figure = class_bars({"no tumour": 32, "tumour": 28, "unknown": 0}, colours=charts.LIGHT)
+    assert list(figure.data[0].text) == ["32 (53\u00a0%)", "28 (47\u00a0%)"]

@@ -9,7 +9,7 @@ from core.errors import RunError, SourceError
 from core.jobs import Download, Job, JobStore, download
 from core.patches import open_source
 from core.scoring import AppliedPoint, Classifier
-from tests.core.jobs.test_jobs import Upload, scored, uploads
+from tests.core.jobs.test_store import Upload, scored, uploads
 
 OWNER = "alice"
 LABELS = b"id;label\npatch-000;tumour\npatch-001;normal\n"

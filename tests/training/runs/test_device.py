@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 import torch
 
+from training.commands import main
 from training.recipes.recipe import Precisions
 from training.runs.device import pass_precision, prepare_device
 
@@ -37,3 +40,20 @@ def test_only_a_deterministic_run_gives_up_the_fast_kernels() -> None:
         prepare_device("cpu", None, deterministic=deterministic)
         assert torch.backends.cudnn.deterministic is deterministic
         assert torch.backends.cudnn.allow_tf32 is not deterministic
+
+
+def test_deterministic_mode_is_torchs_and_leaves_with_the_next_run() -> None:
+    try:
+        prepare_device("cpu", None, deterministic=True)
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        prepare_device("cpu", None)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_deterministic_run_trains(kaggle: Path, tmp_path: Path) -> None:
+    asked = ["fit", "--data", str(kaggle), "--out", str(tmp_path / "run"), "--recipe", "tiny"]
+    try:
+        assert main([*asked, "--deterministic", "--device", "cpu", "--train-patches", "16"]) == 0
+    finally:
+        prepare_device("cpu", None)
