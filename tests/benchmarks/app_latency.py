@@ -134,8 +134,8 @@ def main() -> int:
         load = os.getloadavg()[0]
         starts = [first_page(place, asked.model) for _ in range(asked.starts)]
         fine &= max(up for up, _ in starts) <= FIRST_PAGE_S
-        told = ", ".join(f"{up:.1f} (with all numbers {whole:.1f})" for up, whole in starts)
-        sys.stdout.write(f"first page {told} s after the start; load {load:.1f}\n")
+        text = ", ".join(f"{up:.1f} (with all numbers {whole:.1f})" for up, whole in starts)
+        sys.stdout.write(f"first page {text} s after the start; load {load:.1f}\n")
         roots = {"NODELENS_SERVER_ROOTS": named}
         with browser() as opened, served(place / "data", asked.model, environment=roots) as address:
             page = opened.new_context(viewport={"width": 1366, "height": 768}).new_page()

@@ -57,7 +57,7 @@ def patch_predictor(
     engine = PatchPredictor(model=model, batch_size=_BATCH, device="cpu", verbose=False)
 
     def score() -> NDArray[np.float64]:
-        found = engine.run(
+        output = engine.run(
             [*files],
             patch_mode=True,
             patch_input_shape=(PATCH_SIZE_PX, PATCH_SIZE_PX),
@@ -65,7 +65,7 @@ def patch_predictor(
             return_probabilities=True,
             output_type="dict",
         )
-        logits = np.asarray(found["probabilities"], np.float64).reshape(-1)
+        logits = np.asarray(output["probabilities"], np.float64).reshape(-1)
         likely: NDArray[np.float64] = expit(logits / card.temperature)
         return likely
 

@@ -26,8 +26,8 @@ def test_events_are_json_objects_one_a_line(
 ) -> None:
     log.begin({"NODELENS_LOG": "json"})
     log.event("job.ended", job="score-1", rows=3, seconds=0.5)
-    told = json.loads(capsys.readouterr().err)
-    assert {key: told[key] for key in ("event", "job", "rows", "seconds", "level")} == {
+    content = json.loads(capsys.readouterr().err)
+    assert {key: content[key] for key in ("event", "job", "rows", "seconds", "level")} == {
         "event": "job.ended",
         "job": "score-1",
         "rows": 3,

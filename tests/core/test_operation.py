@@ -45,10 +45,10 @@ def test_a_sound_installation_has_nothing_broken(
     data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["doctor"]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     for word in ("self-test differs by", "record of verdicts", "free disk", "No app works"):
-        assert word in said
-    assert "BROKEN" not in said
+        assert word in output
+    assert "BROKEN" not in output
 
 
 def test_what_is_broken_is_named(data: Path, toy_bundle: Path) -> None:
@@ -165,9 +165,9 @@ def test_a_backup_copies_what_it_can_and_names_what_it_cannot(
     monkeypatch.setattr("os.scandir", scandir)
     target = tmp_path / "copy"
     assert main(["backup", str(target), "--jobs"]) == 2
-    told = capsys.readouterr().err
-    assert f"what could not be copied is {data / 'jobs' / sealed} (" in told
-    assert "ermission denied" in told
+    message = capsys.readouterr().err
+    assert f"what could not be copied is {data / 'jobs' / sealed} (" in message
+    assert "ermission denied" in message
     assert (target / "jobs" / open_one / "job.json").is_file()
 
 

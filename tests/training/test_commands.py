@@ -33,9 +33,9 @@ def test_wrong_options_are_told_in_a_sentence(
 ) -> None:
     out = tmp_path / "run"
     assert main(["fit", "--data", str(kaggle), "--out", str(out), *arguments]) == 2
-    told = capsys.readouterr().err
-    assert said in told
-    assert "Traceback" not in told
+    message = capsys.readouterr().err
+    assert said in message
+    assert "Traceback" not in message
     assert not out.exists()
 
 
@@ -88,8 +88,8 @@ def test_help_does_not_load_pytorch() -> None:
         "main(['fit', '--help'])\n"
         "sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
     )
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
-    assert found.returncode == 0, found.stderr
-    assert "--recipe" in found.stdout
+    assert process.returncode == 0, process.stderr
+    assert "--recipe" in process.stdout

@@ -75,9 +75,9 @@ def test_a_teacher_that_contradicts_itself_or_looks_reversed_is_told(
     scored = labels.assign(prob_tumour=0.9 - 0.8 * labels["label"])
     pd.concat([scored, scored.head(2).assign(prob_tumour=0.5)]).to_csv(teacher, index=False)
     assert main(command(kaggle, teacher, tmp_path / "student")) == 2
-    told = capsys.readouterr().err
-    assert "far below chance" in told
-    assert "more than one score for 2 ids" in told
+    message = capsys.readouterr().err
+    assert "far below chance" in message
+    assert "more than one score for 2 ids" in message
 
 
 def test_a_teacher_and_data_may_both_name_files_with_their_suffix(

@@ -131,14 +131,14 @@ def test_a_submission_holds_the_test_folder_in_the_samples_order(
 ) -> None:
     out = tmp_path / "submission.csv"
     assert main(["predict", str(bundle), "--data", str(competition), "--out", str(out)]) == 0
-    found = pd.read_csv(out)
+    table = pd.read_csv(out)
     sample = pd.read_csv(competition / "sample_submission.csv")
-    assert list(found.columns) == ["id", "label"]
-    assert found["id"].tolist() == sample["id"].tolist()
+    assert list(table.columns) == ["id", "label"]
+    assert table["id"].tolist() == sample["id"].tolist()
     classifier = open_classifier(bundle, device="cpu")
     image = np.array(Image.open(competition / "test" / "t03.tif"))[None]
     expected = classifier.probability(classifier.engine.logits(image))[0]
-    label = found.set_index("id")["label"]
+    label = table.set_index("id")["label"]
     assert label["t03"] == pytest.approx(expected, abs=1e-5)
     assert label["t07"] == pytest.approx(0.5)  # unreadable: the share of tumour in training
 

@@ -13,8 +13,8 @@ def test_kaggles_data_without_its_client_is_told_in_a_sentence(
 ) -> None:
     monkeypatch.setenv("PATH", os.devnull)
     assert main(["fetch", "kaggle", "--to", str(tmp_path)]) == 2
-    told = capsys.readouterr().err
-    assert "pip install kaggle" in told or "GB free" in told
+    message = capsys.readouterr().err
+    assert "pip install kaggle" in message or "GB free" in message
 
 
 def test_pcams_archives_without_a_network_are_told_in_a_sentence(

@@ -17,8 +17,8 @@ SHARES = {"ink_share", "saturation_max"}
 def test_measures_are_those_of_an_independent_implementation(kind: str, drawn: ImageU8) -> None:
     edges = np.stack([np.full((96, 96, 3), value, np.uint8) for value in (0, 30, 31, 220, 255)])
     images = {"drawn": drawn[:16], "noise": noise_patches(8), "edges": edges}[kind]
-    found = measure(images)
-    for image, row in zip(images, found, strict=True):
+    measured = measure(images)
+    for image, row in zip(images, measured, strict=True):
         expected = measure_plainly(image)
         assert set(expected) == set(MEASURES)
         for name, value in zip(MEASURES, row.tolist(), strict=True):

@@ -11,9 +11,9 @@ def cam(values: NDArray[np.float64], span_px: tuple[int, int] = (0, 96)) -> CamM
 
 @pytest.mark.parametrize("side", [3, 4, 5, 6, 7, 12, 96])
 def test_an_even_map_has_a_ninth_in_the_centre_whatever_its_grid(side: int) -> None:
-    found = measure_centre(cam(np.ones((side, side))))
-    assert found.share == pytest.approx(1 / 9)
-    assert found.expected_share == pytest.approx(1 / 9)
+    centre = measure_centre(cam(np.ones((side, side))))
+    assert centre.share == pytest.approx(1 / 9)
+    assert centre.expected_share == pytest.approx(1 / 9)
 
 
 def test_a_model_that_sees_a_crop_expects_more_in_the_centre() -> None:
@@ -38,14 +38,14 @@ def test_the_pointing_game_is_hit_only_by_a_peak_in_the_centre() -> None:
 
 
 def test_a_map_without_positive_values_has_no_share_and_no_peak() -> None:
-    found = measure_centre(cam(np.full((3, 3), -1.0)))
-    assert (found.share, found.peak_in_centre) == (None, None)
-    assert (found.evidence_for, found.evidence_against) == (0.0, -9.0)
-    assert (found.evidence_centre, found.evidence_ring) == (-1.0, -8.0)
+    centre = measure_centre(cam(np.full((3, 3), -1.0)))
+    assert (centre.share, centre.peak_in_centre) == (None, None)
+    assert (centre.evidence_for, centre.evidence_against) == (0.0, -9.0)
+    assert (centre.evidence_centre, centre.evidence_ring) == (-1.0, -8.0)
 
 
 def test_the_evidence_of_both_regions_sums_to_that_of_both_signs() -> None:
-    found = measure_centre(cam(np.random.default_rng(0).normal(size=(5, 7))))
-    assert found.evidence_centre + found.evidence_ring == pytest.approx(
-        found.evidence_for + found.evidence_against
+    centre = measure_centre(cam(np.random.default_rng(0).normal(size=(5, 7))))
+    assert centre.evidence_centre + centre.evidence_ring == pytest.approx(
+        centre.evidence_for + centre.evidence_against
     )

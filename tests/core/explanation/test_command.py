@@ -143,9 +143,9 @@ def test_pictures_of_a_run_below_its_patches_are_no_inputs_of_the_next_and_table
     for _ in range(2):
         arguments = ["--out", folder / "maps", "--model", toy_bundle, "--quick"]
         assert explain(folder, *arguments) == 0
-        told = capsys.readouterr().err
-        assert "labels.csv: 1 of 2 inputs with a label" in told
-        assert "other.csv is not used as labels" in told
+        message = capsys.readouterr().err
+        assert "labels.csv: 1 of 2 inputs with a label" in message
+        assert "other.csv is not used as labels" in message
     assert pd.read_csv(folder / "maps" / "explanations.csv")["label"].notna().tolist() == [1, 0]
 
 

@@ -325,11 +325,11 @@ def test_weak_evidence_looks_weak_and_probabilities_are_those_of_scoring(
 ) -> None:
     classifier = open_random("test_efficientnet")
     images = noise_patches(3)
-    found = Explainer(classifier).explain(images)
+    explanations = Explainer(classifier).explain(images)
     expected = classifier.probability(classifier.engine.logits(images))
-    np.testing.assert_allclose([one.prob_tumour for one in found], expected, atol=1e-7)
-    assert all(one.weak for one in found)  # a random head hardly moves the odds
-    assert all(one.strength == 1 or 0.35 <= one.strength < 1 for one in found)  # but is seen
+    np.testing.assert_allclose([one.prob_tumour for one in explanations], expected, atol=1e-7)
+    assert all(one.weak for one in explanations)  # a random head hardly moves the odds
+    assert all(one.strength == 1 or 0.35 <= one.strength < 1 for one in explanations)  # but is seen
     assert Explainer(classifier, method=Method.EIGEN_CAM).explain(images)[0].weak is None
 
 

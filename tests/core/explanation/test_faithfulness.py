@@ -53,8 +53,8 @@ def test_the_map_of_another_head_is_called_reliable_as_rarely_as_chance_allows(
         generator = torch.Generator().manual_seed(100 + seed)
         other = with_head(classifier, torch.randn(*shape, generator=generator))
         foreign = Explainer(other, method=Method.HIRES_CAM, layer="blocks.2").maps(images)
-        found = TwinTester(explainer, seed=7).run(images, replace(foreign, logits=logits))
-        verdicts += [one.faithfulness > 0 and one.beaten >= 0.9 for one in found]
+        tests = TwinTester(explainer, seed=7).run(images, replace(foreign, logits=logits))
+        verdicts += [one.faithfulness > 0 and one.beaten >= 0.9 for one in tests]
     # By chance 1 in 10 of 32 maps: more than 8 would be a 1 in 300 event.
     assert sum(verdicts) <= 8
     own = TwinTester(explainer, seed=7).run(images)

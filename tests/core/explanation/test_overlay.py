@@ -59,16 +59,16 @@ def test_weak_evidence_on_a_shared_scale_hardly_covers_the_patch() -> None:
 
 def test_evidence_for_has_its_colour_in_its_own_cells_and_evidence_against_none() -> None:
     image = np.zeros((96, 96, 3), np.uint8)
-    found = draw_overlay(image, cam([[1, -1]]), scale=1, style=BARE)
+    overlay = draw_overlay(image, cam([[1, -1]]), scale=1, style=BARE)
     viridis = 255 * np.array(matplotlib.colormaps["viridis"](1.0)[:3])
-    assert np.abs(found[:, :48] - viridis).max() <= 1
-    assert not found[:, 48:].any()
+    assert np.abs(overlay[:, :48] - viridis).max() <= 1
+    assert not overlay[:, 48:].any()
 
 
 def test_nothing_is_drawn_where_the_model_does_not_look() -> None:
     (image,) = noise_patches(1)
-    found = draw_overlay(image, cam([[1.0]], (16, 80)), scale=1, style=BARE)
-    changed = (found != image).any(axis=2)
+    overlay = draw_overlay(image, cam([[1.0]], (16, 80)), scale=1, style=BARE)
+    changed = (overlay != image).any(axis=2)
     assert not changed[:16].any()
     assert not changed[80:].any()
     assert changed[16:80, 16:80].mean() > 0.9
@@ -88,9 +88,13 @@ def test_the_box_frames_the_centre_in_two_tones_without_covering_it(zoom: int) -
 def test_interpolation_keeps_the_middles_of_the_cells_in_place() -> None:
     image = np.zeros((96, 96, 3), np.uint8)
     smooth = replace(BARE, smooth=True)
-    found = draw_overlay(image, cam([[0, 0, 0], [0, 1, 0], [0, 0, 0]]), scale=1, style=smooth)
-    assert divmod(int(found.sum(axis=2, dtype=int).argmax()), 96) in [(47, 47), (47, 48), (48, 48)]
-    np.testing.assert_array_equal(found, found[::-1, ::-1])
+    overlay = draw_overlay(image, cam([[0, 0, 0], [0, 1, 0], [0, 0, 0]]), scale=1, style=smooth)
+    assert divmod(int(overlay.sum(axis=2, dtype=int).argmax()), 96) in [
+        (47, 47),
+        (47, 48),
+        (48, 48),
+    ]
+    np.testing.assert_array_equal(overlay, overlay[::-1, ::-1])
 
 
 def test_a_pair_shows_both_at_one_zoom_and_survives_as_png() -> None:
@@ -119,10 +123,10 @@ def test_the_contour_lies_where_the_map_falls_to_half_of_its_highest_value() -> 
     image = np.full((96, 96, 3), 200, np.uint8)
     ramp = cam(np.linspace(0, 1, 96)[None].repeat(96, axis=0).tolist())
     style = replace(BARE, contour=True, opacity=0)
-    found = draw_overlay(image, ramp, style=style)
-    marked = np.flatnonzero((found[48] != image[48]).any(axis=1))
+    overlay = draw_overlay(image, ramp, style=style)
+    marked = np.flatnonzero((overlay[48] != image[48]).any(axis=1))
     assert marked.min() in range(45, 49)  # half lies between columns 47 and 48
-    assert found[48, 10:40].tolist() == image[48, 10:40].tolist()
+    assert overlay[48, 10:40].tolist() == image[48, 10:40].tolist()
 
 
 def test_weak_evidence_stays_faint_on_its_own_scale_too() -> None:

@@ -142,9 +142,9 @@ def test_a_task_in_line_knows_how_many_are_before_it() -> None:
 
 
 def resident_mib() -> int:
-    found = re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text("utf-8"))
-    assert found is not None
-    return int(found[1]) // 1024
+    match = re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text("utf-8"))
+    assert match is not None
+    return int(match[1]) // 1024
 
 
 class Littering(BackgroundTask):

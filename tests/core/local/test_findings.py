@@ -102,8 +102,8 @@ def test_tumour_from_one_slide_only_cannot_tell(card: Card) -> None:
     found = found_in(rows, card)
     sensitivity = found.needed[0]
     assert (sensitivity.by, sensitivity.have, sensitivity.more) == ("slides", 1, None)
-    said = suffices_sentence(found)
-    assert "Sensitivity cannot be judged from fewer than two slides with tumour patches" in said
+    sentence = suffices_sentence(found)
+    assert "Sensitivity cannot be judged from fewer than two slides with tumour patches" in sentence
 
 
 def test_patches_of_unknown_slide_are_not_said_to_be_a_slide(card: Card) -> None:
@@ -111,9 +111,9 @@ def test_patches_of_unknown_slide_are_not_said_to_be_a_slide(card: Card) -> None
     rows = [replace(row, slide=row.slide if n % 5 else None) for n, row in enumerate(rows)]
     found = found_in(rows, card)
     assert (found.slides, [one.have for one in found.needed]) == (12, [13, 13])
-    said = suffices_sentence(found)
-    assert "more slides with tumour patches, similar to yours, would" in said
-    assert "13" not in said
+    sentence = suffices_sentence(found)
+    assert "more slides with tumour patches, similar to yours, would" in sentence
+    assert "13" not in sentence
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ def test_known_slides_and_copies_are_said(card: Card) -> None:
     known = card.model_copy(
         update={"training": card.training.model_copy(update={"slides_sha256": hashes("L03")})}
     )
-    said = " ".join(found_in(rows, known).cautions)
-    assert "1 of 12 slides (L03) has the name of a slide that the model was trained on" in said
-    assert "1 patch is an exact copy of another" in said
-    assert "different labels" in said
+    text = " ".join(found_in(rows, known).cautions)
+    assert "1 of 12 slides (L03) has the name of a slide that the model was trained on" in text
+    assert "1 patch is an exact copy of another" in text
+    assert "different labels" in text
     assert "L03" not in " ".join(found_in(rows, card).cautions)
 
 

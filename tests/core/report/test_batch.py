@@ -51,13 +51,13 @@ def test_a_batch_that_nobody_reviewed_is_reported_with_every_input_and_maps_of_t
     assert told == [number / 24 for number in range(1, 25)]
     content = batch_pdf(batch, picture, maps)
     assert content == batch_pdf(batch, picture, maps)
-    said = text_of(content)
-    assert "not reviewed" in said
-    assert "unreadable" in said
+    text = text_of(content)
+    assert "not reviewed" in text
+    assert "unreadable" in text
     highest = max(row.prob_tumour for row in rows if row.prob_tumour is not None)
-    assert f"score {highest:.4f}" in said
-    assert all(path.name in said for path in paths)
-    assert said.count("Grad-CAM") >= 24
+    assert f"score {highest:.4f}" in text
+    assert all(path.name in text for path in paths)
+    assert text.count("Grad-CAM") >= 24
     assert "Grad-CAM." not in text_of(batch_pdf(batch, picture, ReportMaps(why_none="No model.")))
     assert hashlib.sha256(paths[0].read_bytes()).hexdigest() in places
 
@@ -66,6 +66,6 @@ def test_the_longest_name_of_a_file_stays_on_the_page() -> None:
     row = toy_row(path=f"{'W' * 56}.tif")
     grey = np.full((96, 96, 3), 128, np.uint8)
     batch = ScoredBatch("Node 7", datetime(2026, 1, 2, 3, 4, tzinfo=UTC), (row,))
-    said = text_of(batch_pdf(batch, lambda _: grey, ReportMaps()))
-    assert row.path not in said
-    assert said.replace("\n", "").count(row.path) == 2
+    text = text_of(batch_pdf(batch, lambda _: grey, ReportMaps()))
+    assert row.path not in text
+    assert text.replace("\n", "").count(row.path) == 2

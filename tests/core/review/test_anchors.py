@@ -57,9 +57,9 @@ def test_an_older_copy_that_went_on_is_found_by_the_anchors_file(tmp_path: Path)
     (tmp_path / "other").mkdir()
     went_on = anchored(tmp_path / "other", 9)  # the same events at other times
     assert verify_store(went_on.path).ok
-    found = verify_store(went_on.path, noted=read_anchors(tmp_path / ANCHORS_NAME))
-    assert "rewritten" in found.report()
-    assert len(found.findings) == 1
+    verification = verify_store(went_on.path, noted=read_anchors(tmp_path / ANCHORS_NAME))
+    assert "rewritten" in verification.report()
+    assert len(verification.findings) == 1
     assert verify_store(store.path, noted=read_anchors(tmp_path / ANCHORS_NAME)).ok
 
 

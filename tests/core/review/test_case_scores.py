@@ -25,14 +25,14 @@ def test_labels_are_what_all_readers_who_could_judge_say(store: ReviewStore) -> 
     for task, (ann, bob) in enumerate(((T, T), (T, N), (X, N), (X, X), (N, N))):
         store.append(given(case, "Ann", task, ann))
         store.append(given(case, "Bob", task, bob))
-    found = case_scores(store.record(), "c1")
-    assert found.ids.tolist() == ["patch-000", "patch-002", "patch-004"]
-    assert found.evidence.labels.tolist() == [True, False, False]
-    assert found.evidence.scores.tolist() == [0.1, 0.1, 0.1]
-    assert (found.model_id, found.slides) == ("toy-1", ("s0", "s1", "s2"))
-    assert "1 patch not counted: could not be judged." in found.doubts
-    assert any("called differently" in doubt for doubt in found.doubts)
-    assert found.doubts[0].startswith("The readers saw the score")
+    scores = case_scores(store.record(), "c1")
+    assert scores.ids.tolist() == ["patch-000", "patch-002", "patch-004"]
+    assert scores.evidence.labels.tolist() == [True, False, False]
+    assert scores.evidence.scores.tolist() == [0.1, 0.1, 0.1]
+    assert (scores.model_id, scores.slides) == ("toy-1", ("s0", "s1", "s2"))
+    assert "1 patch not counted: could not be judged." in scores.doubts
+    assert any("called differently" in doubt for doubt in scores.doubts)
+    assert scores.doubts[0].startswith("The readers saw the score")
 
 
 def test_the_verdict_before_the_ai_is_the_label_and_repeats_do_not_count(
@@ -48,9 +48,9 @@ def test_the_verdict_before_the_ai_is_the_label_and_repeats_do_not_count(
         assert not is_finished(store.record(), "c2")
         store.append(after_ai(case, "Ann", task, final))
     assert is_finished(store.record(), "c2")
-    found = case_scores(store.record(), "c2")
-    assert found.evidence.labels.tolist() == [True, False]
-    assert not any("saw the score" in doubt for doubt in found.doubts)
+    scores = case_scores(store.record(), "c2")
+    assert scores.evidence.labels.tolist() == [True, False]
+    assert not any("saw the score" in doubt for doubt in scores.doubts)
 
 
 def test_a_case_without_a_verdict_is_refused(store: ReviewStore) -> None:

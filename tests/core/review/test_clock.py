@@ -26,11 +26,11 @@ def store_at(path: Path, *days: float) -> None:
 
 def test_a_clock_set_back_eight_years_is_told_and_breaks_no_chain(tmp_path: Path) -> None:
     store_at(tmp_path / "review.sqlite", 0, 1, -3000, -2999)
-    found = verify_store(tmp_path / "review.sqlite")
-    assert found.ok
-    (remark,) = found.remarks
+    verification = verify_store(tmp_path / "review.sqlite")
+    assert verification.ok
+    (remark,) = verification.remarks
     assert remark.startswith("Event 4 is dated 2017-12-13 12:00, before the preceding event")
-    assert remark in found.report()
+    assert remark in verification.report()
     checks = {check.name: check for check in examine(Settings(data_dir=tmp_path))}
     assert checks["record of verdicts"].level is Grade.WARNING
     assert "Event 4" in checks["record of verdicts"].detail

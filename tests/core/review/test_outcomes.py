@@ -37,34 +37,34 @@ def pairs_of(table: list[list[int]]) -> list[tuple[Verdict, Verdict]]:
 def test_kappa_and_its_interval_are_those_of_statsmodels_and_sklearn(seed: int) -> None:
     table = np.random.default_rng(seed).integers(1, 40, (2, 2)).tolist()
     pairs = pairs_of(table)
-    found = agreement(pairs)
+    measures = agreement(pairs)
     reference = cohens_kappa(np.array(table))
-    assert found.kappa.value == pytest.approx(reference.kappa)
-    assert found.kappa.low == pytest.approx(reference.kappa_low)
-    assert found.kappa.high == pytest.approx(reference.kappa_upp)
-    assert found.kappa.value == pytest.approx(cohen_kappa_score(*zip(*pairs, strict=True)))
+    assert measures.kappa.value == pytest.approx(reference.kappa)
+    assert measures.kappa.low == pytest.approx(reference.kappa_low)
+    assert measures.kappa.high == pytest.approx(reference.kappa_upp)
+    assert measures.kappa.value == pytest.approx(cohen_kappa_score(*zip(*pairs, strict=True)))
 
 
 def test_kappa_of_the_textbook_example() -> None:
-    found = agreement(pairs_of([[20, 5], [10, 15]]))  # Cohen 1960's form: 0.70 against 0.50
-    assert (found.percent.value, found.kappa.value, found.pabak.value) == pytest.approx(
+    measures = agreement(pairs_of([[20, 5], [10, 15]]))  # Cohen 1960's form: 0.70 against 0.50
+    assert (measures.percent.value, measures.kappa.value, measures.pabak.value) == pytest.approx(
         (0.7, 0.4, 0.4)
     )
-    assert found.percent.covers(0.7)
-    assert found.pabak.low == pytest.approx(2 * found.percent.low - 1)
+    assert measures.percent.covers(0.7)
+    assert measures.pabak.low == pytest.approx(2 * measures.percent.low - 1)
 
 
 def test_kappa_is_undefined_when_both_always_say_the_same() -> None:
-    found = agreement([(N, N)] * 20)
-    assert (found.percent.value, found.pabak.value) == (1.0, 1.0)
-    assert isnan(found.kappa.value)
+    measures = agreement([(N, N)] * 20)
+    assert (measures.percent.value, measures.pabak.value) == (1.0, 1.0)
+    assert isnan(measures.kappa.value)
 
 
 def test_no_pairs_give_no_numbers_and_no_error() -> None:
-    found = agreement([(X, N)])
-    assert (found.pairs, found.not_judged) == (0, 1)
-    assert isnan(found.percent.value)
-    assert isnan(found.kappa.value)
+    measures = agreement([(X, N)])
+    assert (measures.pairs, measures.not_judged) == (0, 1)
+    assert isnan(measures.percent.value)
+    assert isnan(measures.kappa.value)
 
 
 def test_kappa_does_not_depend_on_who_is_first() -> None:

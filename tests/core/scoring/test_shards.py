@@ -115,9 +115,9 @@ def test_shards_of_other_files_under_the_same_names_are_not_merged(
     (patches / "patch-009.png").write_bytes((patches / "patch-001.png").read_bytes())
     second = score(patches, toy_bundle, tmp_path / "2.csv", "--shard", "2/2")
     assert main(["merge", str(first), str(second), "--out", str(tmp_path / "all.csv")]) == 2
-    said = capsys.readouterr().err
-    assert "2.csv and 1.csv are from different runs: contents of the files " in said
-    assert "paths" not in said
+    message = capsys.readouterr().err
+    assert "2.csv and 1.csv are from different runs: contents of the files " in message
+    assert "paths" not in message
     assert not (tmp_path / "all.csv").exists()
 
 

@@ -16,38 +16,38 @@ from core.statistics.calibration import fit_temperature
 
 def test_brier_and_log_loss_equal_scikit_learn(evidence: Evidence) -> None:
     scores = evidence.scores.astype(np.float64)
-    found = reliability(evidence)
-    assert found.brier == pytest.approx(sk.brier_score_loss(evidence.labels, scores))
+    diagram = reliability(evidence)
+    assert diagram.brier == pytest.approx(sk.brier_score_loss(evidence.labels, scores))
     expected = sk.log_loss(evidence.labels, np.clip(scores, 1e-7, 1 - 1e-7))
     assert log_loss(evidence) == pytest.approx(expected, rel=1e-9)
 
 
 def test_bins_equal_scikit_learn(make: Callable[..., Evidence]) -> None:
     evidence = make(rows=3000)
-    found = reliability(evidence, bins=10)
+    diagram = reliability(evidence, bins=10)
     share, mean = calibration_curve(evidence.labels, evidence.scores, n_bins=10)
-    assert [b.tumour_share.value for b in found.bins] == pytest.approx(share.tolist())
-    assert [b.mean_score for b in found.bins] == pytest.approx(mean.tolist())
-    assert sum(b.n for b in found.bins) == len(evidence)
+    assert [b.tumour_share.value for b in diagram.bins] == pytest.approx(share.tolist())
+    assert [b.mean_score for b in diagram.bins] == pytest.approx(mean.tolist())
+    assert sum(b.n for b in diagram.bins) == len(evidence)
 
 
 def test_hand_worked_calibration_error() -> None:
     # Bin 0..0.5 says 0.2 and holds 1 tumour in 2; bin 0.5..1 says 0.7 and holds 1 in 2.
-    found = reliability(Evidence.of([1, 0, 1, 0], [0.1, 0.3, 0.6, 0.8]), bins=2)
-    assert found.ece == pytest.approx((0.3 + 0.2) / 2)
-    assert [b.n for b in found.bins] == [2, 2]
+    diagram = reliability(Evidence.of([1, 0, 1, 0], [0.1, 0.3, 0.6, 0.8]), bins=2)
+    assert diagram.ece == pytest.approx((0.3 + 0.2) / 2)
+    assert [b.n for b in diagram.bins] == [2, 2]
 
 
 def test_a_score_on_an_edge_belongs_to_the_bin_above_and_one_to_the_last() -> None:
-    found = reliability(Evidence.of([0, 1, 1], [0.0, 0.5, 1.0]), bins=2)
-    assert [b.n for b in found.bins] == [1, 2]
+    diagram = reliability(Evidence.of([0, 1, 1], [0.0, 0.5, 1.0]), bins=2)
+    assert [b.n for b in diagram.bins] == [1, 2]
 
 
 def test_bins_carry_slide_intervals_wider_than_wilson() -> None:
     slides = np.repeat([f"s{number}" for number in range(20)], 100)
     labels = np.repeat(np.arange(20) % 2, 100)  # each slide is all tumour or none
-    found = reliability(Evidence.of(labels, np.full(2000, 0.5), slides)).bins[0]
-    share = found.tumour_share
+    diagram = reliability(Evidence.of(labels, np.full(2000, 0.5), slides)).bins[0]
+    share = diagram.tumour_share
     assert share.by_slides is not None
     assert share.by_patches is not None
     assert share.by_slides.width > 3 * share.by_patches.width

@@ -84,8 +84,8 @@ def test_shuffled_slides_have_a_design_effect_near_one() -> None:
     names = np.array([f"s{number}" for number in range(200)])
     evidence = Evidence.of(labels, scores, names[rng.integers(0, 200, 20_000)])
     bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(5))
-    found = bootstrap.auroc(patch_error=auroc(evidence).standard_error).measured
-    assert found.design_effect == pytest.approx(1, abs=0.25)
+    area = bootstrap.auroc(patch_error=auroc(evidence).standard_error).measured
+    assert area.design_effect == pytest.approx(1, abs=0.25)
     assert SlideCounts.of(evidence, 0.5).rate("specificity").design_effect == pytest.approx(
         1, abs=0.25
     )

@@ -24,14 +24,14 @@ def test_replicates_of_the_difference_use_the_same_slides_for_both(
 ) -> None:
     a = make()
     b = noisier(a, 0.3)
-    found = compared(a, b, replicates=20)
+    comparison = compared(a, b, replicates=20)
     draws = SlideBootstrap.of(a, np.random.default_rng(0), replicates=20).draws
     expected = [
         roc_auc_score(a.labels, a.scores, sample_weight=row)
         - roc_auc_score(a.labels, b.scores, sample_weight=row)
         for row in draws[:, a.slide_codes]
     ]
-    np.testing.assert_allclose(found.replicates, expected, atol=1e-9)
+    np.testing.assert_allclose(comparison.replicates, expected, atol=1e-9)
 
 
 def test_a_clear_difference_is_found_and_none_is_not_invented(
@@ -47,9 +47,9 @@ def test_a_clear_difference_is_found_and_none_is_not_invented(
 
 
 def test_the_same_model_twice_has_no_p_value(make: Callable[..., Evidence]) -> None:
-    found = compared(make(), make(), replicates=50)
-    assert np.isnan(found.p_value)
-    assert found.share_a_better == 0.5
+    comparison = compared(make(), make(), replicates=50)
+    assert np.isnan(comparison.p_value)
+    assert comparison.share_a_better == 0.5
 
 
 def test_other_patches_are_refused(make: Callable[..., Evidence]) -> None:

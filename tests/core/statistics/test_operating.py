@@ -28,8 +28,10 @@ def test_every_query_equals_the_brute_force_comparison(evidence: Evidence) -> No
     asked += [0.1, 0.3, 0.7, -np.inf, np.inf, 1e300, -1e300]
     many = table.confusions([value for value in asked if abs(value) < 1e300])
     for row, threshold in enumerate(value for value in asked if abs(value) < 1e300):
-        found = table.confusion(threshold)
-        assert (found.tp, found.fp, found.fn, found.tn) == brute(evidence, threshold)
+        confusion = table.confusion(threshold)
+        assert (confusion.tp, confusion.fp, confusion.fn, confusion.tn) == brute(
+            evidence, threshold
+        )
         cells = (many.tp, many.fp, many.fn, many.tn)
         assert tuple(float(cell[row]) for cell in cells) == brute(evidence, threshold)
 
@@ -43,10 +45,10 @@ def test_float32_scores_are_compared_in_float32(
 ) -> None:
     labels, scores = zip(*rows, strict=True)
     evidence = Evidence.of(labels, np.array(scores, dtype=np.float32))
-    found = OperatingTable.of(evidence).confusion(threshold)
-    assert (found.tp, found.fp, found.fn, found.tn) == brute(evidence, threshold)
+    confusion = OperatingTable.of(evidence).confusion(threshold)
+    assert (confusion.tp, confusion.fp, confusion.fn, confusion.tn) == brute(evidence, threshold)
     # NumPy's own comparison with a Python float is the same.
-    assert found.flagged == np.count_nonzero(evidence.scores >= threshold)
+    assert confusion.flagged == np.count_nonzero(evidence.scores >= threshold)
 
 
 def test_an_observed_float32_score_survives_the_way_through_text() -> None:
@@ -89,7 +91,7 @@ def test_curves_equal_scikit_learn(evidence: Evidence) -> None:
 
 
 def test_metrics_equal_scikit_learn(evidence: Evidence) -> None:
-    found = OperatingTable.of(evidence).confusion(0.5)
+    confusion = OperatingTable.of(evidence).confusion(0.5)
     labels, flagged = evidence.labels, evidence.scores >= 0.5
     plus, minus = sk.class_likelihood_ratios(labels, flagged)
     expected = {
@@ -106,15 +108,17 @@ def test_metrics_equal_scikit_learn(evidence: Evidence) -> None:
         "flagged_share": flagged.mean(),
     }
     assert set(expected) == set(METRIC_NAMES)
-    assert {name: found.value(name) for name in METRIC_NAMES} == pytest.approx(expected, abs=1e-12)
+    assert {name: confusion.value(name) for name in METRIC_NAMES} == pytest.approx(
+        expected, abs=1e-12
+    )
 
 
 def test_one_class_leaves_what_is_undefined_as_nan() -> None:
     table = OperatingTable.of(Evidence.of([1, 1], [0.2, 0.8]))
-    found = table.confusion(0.5)
-    assert found.sensitivity == 0.5
-    assert np.isnan(found.specificity)
-    assert np.isnan(found.value("lr_plus"))
+    confusion = table.confusion(0.5)
+    assert confusion.sensitivity == 0.5
+    assert np.isnan(confusion.specificity)
+    assert np.isnan(confusion.value("lr_plus"))
     assert np.isnan(roc_curve(table).x).all()
     assert np.isnan(average_precision(OperatingTable.of(Evidence.of([0], [0.2]))))
 
@@ -156,5 +160,7 @@ def test_a_220_025_row_table_equals_the_brute_force() -> None:
     evidence = Evidence.of(labels, scores)
     table = OperatingTable.of(evidence)
     for threshold in rng.random(20).tolist():
-        found = table.confusion(threshold)
-        assert (found.tp, found.fp, found.fn, found.tn) == brute(evidence, threshold)
+        confusion = table.confusion(threshold)
+        assert (confusion.tp, confusion.fp, confusion.fn, confusion.tn) == brute(
+            evidence, threshold
+        )

@@ -38,15 +38,15 @@ def test_the_standard_error_gives_the_plain_interval_of_the_confidenceinterval_p
     _, (low, high) = reference_interval(
         evidence.labels.astype(int).tolist(), evidence.scores.astype(float).tolist()
     )
-    found = auroc(evidence)
-    half = norm.ppf(0.975) * found.standard_error
-    plain = max(0.0, found.value - half), min(1.0, found.value + half)
+    area = auroc(evidence)
+    half = norm.ppf(0.975) * area.standard_error
+    plain = max(0.0, area.value - half), min(1.0, area.value + half)
     assert plain == pytest.approx((low, high), abs=1e-6)
 
 
 def test_the_logit_interval_stays_inside_and_contains_the_area(evidence: Evidence) -> None:
-    found = auroc(evidence)
-    assert 0 < found.low < found.value < found.high < 1
+    area = auroc(evidence)
+    assert 0 < area.low < area.value < area.high < 1
 
 
 def test_paired_delong_equals_the_definition(evidence: Evidence) -> None:
@@ -59,11 +59,11 @@ def test_paired_delong_equals_the_definition(evidence: Evidence) -> None:
     variance = (ones_a - ones_b).var(ddof=1) / len(ones_a) + (zeros_a - zeros_b).var(ddof=1) / len(
         zeros_a
     )
-    found = paired_auroc(evidence, other)
-    assert found.difference.value == pytest.approx(a - b, abs=1e-12)
-    assert found.difference.standard_error == pytest.approx(np.sqrt(variance), rel=1e-8)
+    comparison = paired_auroc(evidence, other)
+    assert comparison.difference.value == pytest.approx(a - b, abs=1e-12)
+    assert comparison.difference.standard_error == pytest.approx(np.sqrt(variance), rel=1e-8)
     z = (a - b) / np.sqrt(variance)
-    assert found.p_value == pytest.approx(2 * norm.sf(abs(z)), rel=1e-6)
+    assert comparison.p_value == pytest.approx(2 * norm.sf(abs(z)), rel=1e-6)
 
 
 def test_swapping_the_models_turns_the_sign(evidence: Evidence) -> None:
@@ -74,9 +74,9 @@ def test_swapping_the_models_turns_the_sign(evidence: Evidence) -> None:
 
 
 def test_the_same_model_twice_differs_by_nothing(evidence: Evidence) -> None:
-    found = paired_auroc(evidence, evidence)
-    assert found.difference.value == 0
-    assert not found.difference.has_interval
+    comparison = paired_auroc(evidence, evidence)
+    assert comparison.difference.value == 0
+    assert not comparison.difference.has_interval
 
 
 def test_different_patches_cannot_be_compared() -> None:
@@ -89,16 +89,16 @@ def test_different_patches_cannot_be_compared() -> None:
 
 @pytest.mark.parametrize(("labels", "scores"), [([1, 1], [0.2, 0.3]), ([0], [0.5])])
 def test_one_class_has_no_area(labels: list[int], scores: list[float]) -> None:
-    found = auroc(Evidence.of(labels, scores))
-    assert np.isnan(found.value)
-    assert not found.has_interval
-    assert "one class" in found.notes[0]
+    area = auroc(Evidence.of(labels, scores))
+    assert np.isnan(area.value)
+    assert not area.has_interval
+    assert "one class" in area.notes[0]
 
 
 def test_perfect_separation_gets_no_interval_of_width_zero() -> None:
-    found = auroc(Evidence.of([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]))
-    assert found.value == 1
-    assert not found.has_interval
+    area = auroc(Evidence.of([0, 0, 1, 1], [0.1, 0.2, 0.8, 0.9]))
+    assert area.value == 1
+    assert not area.has_interval
 
 
 @given(

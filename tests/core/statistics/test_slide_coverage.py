@@ -32,8 +32,8 @@ def simulated(
 
 def coverage(slides: int, rate: float, correlation: float, spread: float) -> float:
     hits, patches = simulated(slides=slides, rate=rate, correlation=correlation, spread=spread)
-    found = slide_rate_bounds(hits, patches)
-    return float(np.mean((found.low <= rate) & (rate <= found.high)))
+    bounds = slide_rate_bounds(hits, patches)
+    return float(np.mean((bounds.low <= rate) & (rate <= bounds.high)))
 
 
 @pytest.mark.parametrize("slides", [20, 30, 50, 100, 200])
@@ -87,17 +87,17 @@ def test_the_percentile_bootstrap_covers_less_than_the_interval_that_is_used() -
 
 def test_one_patch_per_slide_is_the_binomial_case() -> None:
     hits = (np.random.default_rng(2).random(400) < 0.8).astype(float)
-    found = slide_rate(hits, np.ones(400))
-    assert found.design_effect == pytest.approx(1, abs=0.01)
+    rate = slide_rate(hits, np.ones(400))
+    assert rate.design_effect == pytest.approx(1, abs=0.01)
     low, high = proportion_confint(int(hits.sum()), 400, method="wilson")
-    assert (found.low, found.high) == pytest.approx((low, high), abs=0.005)
+    assert (rate.low, rate.high) == pytest.approx((low, high), abs=0.005)
 
 
 def test_equal_slides_give_the_variance_of_slide_means() -> None:
-    found = slide_rate([7.0, 9.0, 8.0, 10.0], [10.0, 10.0, 10.0, 10.0])
+    rate = slide_rate([7.0, 9.0, 8.0, 10.0], [10.0, 10.0, 10.0, 10.0])
     binomial = 0.85 * 0.15 / 40
     variance = np.var([0.7, 0.9, 0.8, 1.0], ddof=1) / 4
-    assert found.design_effect == pytest.approx(variance / binomial)
+    assert rate.design_effect == pytest.approx(variance / binomial)
 
 
 def test_equal_slides_have_their_number_less_one_degrees_of_freedom() -> None:
@@ -116,16 +116,16 @@ def test_few_slides_with_misses_limit_the_degrees_of_freedom_and_leave_a_note() 
 
 
 def test_slides_that_agree_by_chance_are_not_taken_for_more_than_their_patches() -> None:
-    found = slide_rate([8.0] * 20, [10.0] * 20)
+    rate = slide_rate([8.0] * 20, [10.0] * 20)
     low, high = proportion_confint(160, 200, method="wilson")
-    assert found.low < low
-    assert found.high > high
+    assert rate.low < low
+    assert rate.high > high
 
 
 def test_slides_without_spread_fall_back_to_counting_slides() -> None:
-    found = slide_rate([10.0] * 12, [10.0] * 12)
-    assert found.high == 1
-    assert found.low < 0.8  # twelve perfect slides, not 120 perfect patches
+    rate = slide_rate([10.0] * 12, [10.0] * 12)
+    assert rate.high == 1
+    assert rate.low < 0.8  # twelve perfect slides, not 120 perfect patches
 
 
 def test_one_miss_is_about_as_certain_as_none() -> None:
@@ -142,14 +142,14 @@ def test_slides_of_one_kind_each_are_one_trial_each(rate: float) -> None:
     """All patches of a slide alike: Wilson's interval of as many trials, with t for z."""
     rng = np.random.default_rng(3)
     trials = np.full((SETS, 25), 40)
-    found = slide_rate_bounds(trials * (rng.random(trials.shape) < rate), trials)
+    bounds = slide_rate_bounds(trials * (rng.random(trials.shape) < rate), trials)
     t = float(stats.t.ppf(0.975, 24))
-    share = found.value
+    share = bounds.value
     centre, half = share + t**2 / 50, t * np.sqrt(share * (1 - share) / 25 + t**2 / 2500)
     lower, upper = (centre - half) / (1 + t**2 / 25), (centre + half) / (1 + t**2 / 25)
-    assert (found.low >= lower - 1e-9).all()
-    assert (found.high <= upper + 1e-9).all()
-    assert np.mean((found.low <= rate) & (rate <= found.high)) >= 0.935
+    assert (bounds.low >= lower - 1e-9).all()
+    assert (bounds.high <= upper + 1e-9).all()
+    assert np.mean((bounds.low <= rate) & (rate <= bounds.high)) >= 0.935
 
 
 def test_slides_without_tumour_do_not_count() -> None:

@@ -16,31 +16,31 @@ def test_hand_worked_grey_zone() -> None:
         [1, 1, 0, 1, 0, 1, 0, 1, 0, 0],
         [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05],
     )
-    found = choose(GreyZoneTargets(0.2, 0.2), evidence)
+    choice = choose(GreyZoneTargets(0.2, 0.2), evidence)
     # Four of five tumours reach 0.4; one of five normals reaches 0.6.
-    assert (found.lower, found.threshold) == (0.4, 0.6)
-    assert (achieved(found, evidence).fp, achieved(found, evidence).tn) == (1, 4)
+    assert (choice.lower, choice.threshold) == (0.4, 0.6)
+    assert (achieved(choice, evidence).fp, achieved(choice, evidence).tn) == (1, 4)
 
 
 def test_both_targets_hold_and_every_patch_goes_one_way(evidence: Evidence) -> None:
     for target in (0.02, 0.1, 0.3):
         try:
-            found = choose(GreyZoneTargets(target, target), evidence)
+            choice = choose(GreyZoneTargets(target, target), evidence)
         except EvidenceError:
             continue  # coarse ties may not allow it
         scores, labels = evidence.scores, evidence.labels
-        lower = found.threshold if found.lower is None else found.lower
-        cleared, flagged = scores < lower, scores >= found.threshold
+        lower = choice.threshold if choice.lower is None else choice.lower
+        cleared, flagged = scores < lower, scores >= choice.threshold
         assert np.count_nonzero(cleared & labels) / evidence.n_positive <= target + 1e-12
         assert np.count_nonzero(flagged & ~labels) / evidence.n_negative <= target + 1e-12
-        assert achieved(found, evidence).fp == np.count_nonzero(flagged & ~labels)
+        assert achieved(choice, evidence).fp == np.count_nonzero(flagged & ~labels)
 
 
 def test_nothing_is_deferred_where_one_threshold_meets_both_targets() -> None:
     evidence = Evidence.of([1, 1, 0, 0], [0.9, 0.8, 0.2, 0.1])
-    found = choose(GreyZoneTargets(0.5, 0.5), evidence)
-    assert found.lower is None
-    assert (achieved(found, evidence).fp, achieved(found, evidence).fn) == (0, 1)
+    choice = choose(GreyZoneTargets(0.5, 0.5), evidence)
+    assert choice.lower is None
+    assert (achieved(choice, evidence).fp, achieved(choice, evidence).fn) == (0, 1)
 
 
 def test_bounds_widen_the_zone(evidence: Evidence) -> None:

@@ -65,13 +65,13 @@ OWN_NAMES = {
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_dialect_gives_scikit_learns_numbers_to_the_last_bit(dialect: str) -> None:
-    found = read_scores_csv("t.csv", DIALECTS[dialect], OWN_NAMES.get(dialect))
-    evidence = found.evidence
+    scores = read_scores_csv("t.csv", DIALECTS[dialect], OWN_NAMES.get(dialect))
+    evidence = scores.evidence
     assert evidence.scores.tolist() == SCORES.tolist()
     assert evidence.labels.tolist() == (LABELS == 1).tolist()
-    assert (found.ids[3], found.slides) == ("p3", ("s0", "s1", "s2", "s3", "s4", "s5"))
-    assert found.doubts == ()
-    study = ThresholdStudy.of(found)
+    assert (scores.ids[3], scores.slides) == ("p3", ("s0", "s1", "s2", "s3", "s4", "s5"))
+    assert scores.doubts == ()
+    study = ThresholdStudy.of(scores)
     counts = study.at(THRESHOLD, Assumptions()).confusion
     cells = confusion_matrix(LABELS, SCORES >= THRESHOLD).ravel().tolist()
     assert [counts.tn, counts.fp, counts.fn, counts.tp] == cells
@@ -102,11 +102,11 @@ def test_the_good_rows_are_used_if_asked_and_the_others_counted_with_their_reaso
     for said in ("3 for their label (line 6: 'vielleicht'; line 10: empty; line 12: '2')",):
         assert said in str(refused.value)
     assert "2 for their score (line 12: '-3.5'; line 21: '93 %')" in str(refused.value)
-    found = read_scores_csv("t.csv", data, good_rows=True)
+    scores = read_scores_csv("t.csv", data, good_rows=True)
     kept = np.delete(np.arange(120), [4, 8, 10, 19])
-    assert found.evidence.scores.tolist() == SCORES[kept].tolist()
-    assert found.doubts[0].startswith("4 of 120 rows are left out. 3 for their label")
-    assert found.doubts[0] in found.notes
+    assert scores.evidence.scores.tolist() == SCORES[kept].tolist()
+    assert scores.doubts[0].startswith("4 of 120 rows are left out. 3 for their label")
+    assert scores.doubts[0] in scores.notes
     one = read_scores_csv(
         "t.csv", GERMAN.replace(";1;", ";vielleicht;", 1).encode(), good_rows=True
     )
@@ -135,10 +135,10 @@ def test_rows_of_one_class_are_not_offered_for_the_whole_table() -> None:
 def test_copies_are_counted_and_an_id_with_two_labels_is_refused() -> None:
     table = pd.DataFrame({"id": ["a", "b", "a", "a.tif", "c"], "label": [1, 0, 1, 1, 1]})
     table = table.assign(score=0.5)
-    found = read_scores_csv("t.csv", table.to_csv(index=False).encode())
+    scores = read_scores_csv("t.csv", table.to_csv(index=False).encode())
     said = "2 rows with an id that appeared before (a)."
-    assert any(doubt.startswith(said) for doubt in found.doubts)
-    assert len(found.evidence) == 5
+    assert any(doubt.startswith(said) for doubt in scores.doubts)
+    assert len(scores.evidence) == 5
     table.loc[3, "label"] = 0
     with pytest.raises(SourceError, match=r"t\.csv gives 1 id more than one label \(a\)"):
         read_scores_csv("t.csv", table.to_csv(index=False).encode())

@@ -21,10 +21,10 @@ from tests.toys import toy_row
 
 
 def test_a_csv_of_labels_and_scores_is_enough() -> None:
-    found = read_scores_csv("a.csv", b"label,score\n0,0.1\n1,0.30000000000000004\n")
-    assert found.evidence.scores.tolist() == [0.1, 0.30000000000000004]
-    assert found.evidence.labels.tolist() == [False, True]
-    assert (found.slides, found.ids.tolist(), found.temperature) == ((), ["2", "3"], None)
+    scores = read_scores_csv("a.csv", b"label,score\n0,0.1\n1,0.30000000000000004\n")
+    assert scores.evidence.scores.tolist() == [0.1, 0.30000000000000004]
+    assert scores.evidence.labels.tolist() == [False, True]
+    assert (scores.slides, scores.ids.tolist(), scores.temperature) == ((), ["2", "3"], None)
 
 
 def test_the_temperature_is_the_one_that_is_written() -> None:
@@ -44,13 +44,13 @@ def test_the_apps_own_table_is_taken_and_unscored_inputs_are_counted() -> None:
         b"id,status,prob_tumour,label,slide,model_id\n"
         b"a,scored,0.2,0,s1,m-1\nb,failed,,1,s1,m-1\nc,scored,0.9,1,,m-1\n"
     )
-    found = read_scores_csv("scores.csv", data)
-    assert found.ids.tolist() == ["a", "c"]
-    assert found.model_id == "m-1"
-    assert found.slides == ("s1",)
-    assert slides_text(found.evidence) == "1 known slide"
-    assert found.evidence.slide_names == (UNKNOWN_SLIDE, "s1")
-    assert "1 input without a score is left out." in found.notes
+    scores = read_scores_csv("scores.csv", data)
+    assert scores.ids.tolist() == ["a", "c"]
+    assert scores.model_id == "m-1"
+    assert scores.slides == ("s1",)
+    assert slides_text(scores.evidence) == "1 known slide"
+    assert scores.evidence.slide_names == (UNKNOWN_SLIDE, "s1")
+    assert "1 input without a score is left out." in scores.notes
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_each_replicate_equals_choosing_again_on_the_resampled_patches(
     # 150 distinct scores: fewer than any grid, so replicates must be exact.
     evidence = make(rows=150, slides=12, seed=3)
     bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(0), replicates=15)
-    found = threshold_stability(rule, bootstrap, OperatingTable.of(evidence))
+    stability = threshold_stability(rule, bootstrap, OperatingTable.of(evidence))
     again = []
     for draw in bootstrap.draws.astype(int):
         rows, names = [], []
@@ -58,8 +58,8 @@ def test_each_replicate_equals_choosing_again_on_the_resampled_patches(
         one = evidence.select(np.concatenate(rows))
         again.append(chosen_or_nan(rule, Evidence.of(one.labels, one.scores, names)))
     kept = np.array(again)[~np.isnan(again)]
-    np.testing.assert_array_equal(found.replicates, kept)
-    for slide, threshold in enumerate(found.without_slide):
+    np.testing.assert_array_equal(stability.replicates, kept)
+    for slide, threshold in enumerate(stability.without_slide):
         rest = evidence.select(evidence.slide_codes != slide)
         np.testing.assert_equal(threshold, chosen_or_nan(rule, rest))
 
@@ -67,9 +67,9 @@ def test_each_replicate_equals_choosing_again_on_the_resampled_patches(
 def test_a_fixed_threshold_does_not_move(make: Callable[..., Evidence]) -> None:
     evidence = make()
     bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(0), replicates=10)
-    found = threshold_stability(FixedThreshold(0.3), bootstrap, OperatingTable.of(evidence))
-    assert set(found.replicates) == {0.3}
-    assert found.threshold.width == 0
+    stability = threshold_stability(FixedThreshold(0.3), bootstrap, OperatingTable.of(evidence))
+    assert set(stability.replicates) == {0.3}
+    assert stability.threshold.width == 0
 
 
 def test_the_slide_that_moves_the_threshold_most_is_named() -> None:
@@ -80,10 +80,12 @@ def test_the_slide_that_moves_the_threshold_most_is_named() -> None:
     scores[(slides == "s7") & (labels == 1)] = 0.05  # one slide whose tumour is not seen
     evidence = Evidence.of(labels, scores, slides)
     bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(0), replicates=200)
-    found = threshold_stability(SensitivityAtLeast(0.97), bootstrap, OperatingTable.of(evidence))
-    assert found.threshold.value == 0.05
-    name, without = found.most_influential
+    stability = threshold_stability(
+        SensitivityAtLeast(0.97), bootstrap, OperatingTable.of(evidence)
+    )
+    assert stability.threshold.value == 0.05
+    name, without = stability.most_influential
     assert name == "s7"
     assert without > 0.5
     # The slide is missing from about a third of the replicates: (19 / 20) ** 20 = 0.36.
-    assert np.mean(found.replicates > 0.5) == pytest.approx(0.36, abs=0.1)
+    assert np.mean(stability.replicates > 0.5) == pytest.approx(0.36, abs=0.1)

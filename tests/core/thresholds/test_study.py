@@ -29,19 +29,19 @@ from tests.core.thresholds.conftest import score_set
 
 @pytest.mark.parametrize("threshold", [0.0, 0.2, 0.5, 0.9, 1.0])
 def test_a_snapshot_has_the_numbers_of_the_engine(study: ThresholdStudy, threshold: float) -> None:
-    found = study.at(threshold, Assumptions())
+    snapshot = study.at(threshold, Assumptions())
     evidence = study.scores.evidence
-    assert found.confusion == OperatingTable.of(evidence).confusion(threshold)
-    assert tuple(found.metrics) == METRIC_NAMES
-    for name, metric in found.metrics.items():
-        assert metric.value == pytest.approx(found.confusion.value(name), nan_ok=True)
+    assert snapshot.confusion == OperatingTable.of(evidence).confusion(threshold)
+    assert tuple(snapshot.metrics) == METRIC_NAMES
+    for name, metric in snapshot.metrics.items():
+        assert metric.value == pytest.approx(snapshot.confusion.value(name), nan_ok=True)
         if metric.by_slides is not None:
             assert metric.covers(metric.value)
         if name in RATIO_METRICS:
             alone = SlideCounts.of(evidence, threshold).rate(name)
             assert (metric.low, metric.high) == (alone.low, alone.high) or metric.by != "slides"
             assert metric.by_patches == (
-                naive if (naive := wilson_of(name, found.confusion)).has_interval else None
+                naive if (naive := wilson_of(name, snapshot.confusion)).has_interval else None
             )
 
 
@@ -53,13 +53,13 @@ def test_counts_agree_with_scikit_learn(study: ThresholdStudy) -> None:
 
 
 def test_values_at_a_stated_prevalence_follow_bayes(study: ThresholdStudy) -> None:
-    found = study.at(0.6, Assumptions(prevalence=0.02))
-    se, sp = found.confusion.sensitivity, found.confusion.specificity
-    assert found.ppv.value == pytest.approx(0.02 * se / (0.02 * se + 0.98 * (1 - sp)))
-    assert found.per_thousand.fp == pytest.approx(980 * (1 - sp))
-    assert found.ppv.by_slides is not None
-    assert found.ppv.by_patches is not None
-    assert found.ppv.by_slides.width > found.ppv.by_patches.width
+    snapshot = study.at(0.6, Assumptions(prevalence=0.02))
+    se, sp = snapshot.confusion.sensitivity, snapshot.confusion.specificity
+    assert snapshot.ppv.value == pytest.approx(0.02 * se / (0.02 * se + 0.98 * (1 - sp)))
+    assert snapshot.per_thousand.fp == pytest.approx(980 * (1 - sp))
+    assert snapshot.ppv.by_slides is not None
+    assert snapshot.ppv.by_patches is not None
+    assert snapshot.ppv.by_slides.width > snapshot.ppv.by_patches.width
 
 
 def test_the_slide_table_is_the_engines_and_worst_first(study: ThresholdStudy) -> None:
@@ -92,9 +92,9 @@ def test_the_net_benefit_of_the_snapshot_lies_on_the_decision_curve(study: Thres
     curve = study.decision_curve(assumed)
     probability = float(curve.probabilities[60])
     score = float(study.scores_for(curve.probabilities[60:61], 0.1)[0])
-    found = study.at(score, assumed)
-    assert found.probability_in_use == pytest.approx(probability)
-    assert found.net_benefit == pytest.approx(float(curve.model[60]), abs=1e-3)
+    snapshot = study.at(score, assumed)
+    assert snapshot.probability_in_use == pytest.approx(probability)
+    assert snapshot.net_benefit == pytest.approx(float(curve.model[60]), abs=1e-3)
 
 
 def test_thinned_curves_are_small_and_pass_through_exact_points(study: ThresholdStudy) -> None:
@@ -117,16 +117,16 @@ def test_a_grey_zone_has_the_numbers_of_the_engine(study: ThresholdStudy) -> Non
     choice = study.choose(GreyZoneTargets(0.02, 0.05))
     expected = choose(GreyZoneTargets(0.02, 0.05), study.scores.evidence)
     assert (choice.lower, choice.threshold) == (expected.lower, expected.threshold)
-    found = study.at(choice.threshold, Assumptions(), choice.lower).deferral
-    assert found is not None
+    deferral = study.at(choice.threshold, Assumptions(), choice.lower).deferral
+    assert deferral is not None
     scores, labels = study.scores.evidence.scores, study.scores.evidence.labels
-    cleared, flagged = scores < found.lower, scores >= choice.threshold
+    cleared, flagged = scores < deferral.lower, scores >= choice.threshold
     zone = ~cleared & ~flagged
-    assert (found.deferred, found.tumour) == (zone.sum(), (zone & labels).sum())
-    assert found.missed.value == pytest.approx((cleared & labels).sum() / labels.sum())
+    assert (deferral.deferred, deferral.tumour) == (zone.sum(), (zone & labels).sum())
+    assert deferral.missed.value == pytest.approx((cleared & labels).sum() / labels.sum())
     wrong = (cleared & labels) | (flagged & ~labels)
-    assert found.errors_outside.value == pytest.approx(wrong.sum() / (~zone).sum())
-    assert found.share.by_slides is not None
+    assert deferral.errors_outside.value == pytest.approx(wrong.sum() / (~zone).sum())
+    assert deferral.share.by_slides is not None
 
 
 def test_targets_that_one_threshold_meets_leave_no_grey_zone(study: ThresholdStudy) -> None:
@@ -147,15 +147,15 @@ def test_thresholds_out_of_order_are_refused(
 def test_without_slides_only_intervals_by_patches_are_given() -> None:
     whole = clustered(rows=300)
     bare = ThresholdStudy.of(score_set(Evidence(whole.labels, whole.scores)))
-    found = bare.at(0.5, Assumptions(), 0.2)
-    assert all(found.metrics[name].by_slides is None for name in METRIC_NAMES)
-    assert found.metrics["sensitivity"].by_patches is not None
-    assert found.ppv.by_slides is None
-    assert found.deferral is not None
-    assert found.deferral.share.by_slides is None
+    snapshot = bare.at(0.5, Assumptions(), 0.2)
+    assert all(snapshot.metrics[name].by_slides is None for name in METRIC_NAMES)
+    assert snapshot.metrics["sensitivity"].by_patches is not None
+    assert snapshot.ppv.by_slides is None
+    assert snapshot.deferral is not None
+    assert snapshot.deferral.share.by_slides is None
     assert bare.slides_at(0.5) == ()
     assert bare.stability(YoudenIndex()) is None
-    assert any("Slides unknown" in note for note in found.notes)
+    assert any("Slides unknown" in note for note in snapshot.notes)
 
 
 def test_scores_that_separate_the_classes_leave_no_calibration_line() -> None:
@@ -199,6 +199,6 @@ def test_costs_state_from_which_probability_flagging_pays() -> None:
 
 
 def test_nothing_flagged_leaves_the_rates_of_flagged_undefined(study: ThresholdStudy) -> None:
-    found = study.at(1.0, Assumptions())
-    assert math.isnan(found.metrics["ppv"].value)
-    assert math.isnan(found.net_benefit)
+    snapshot = study.at(1.0, Assumptions())
+    assert math.isnan(snapshot.metrics["ppv"].value)
+    assert math.isnan(snapshot.net_benefit)

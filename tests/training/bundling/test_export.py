@@ -129,8 +129,8 @@ def test_the_card_says_how_it_was_validated(bundle: Path) -> None:
 def test_the_cards_auroc_is_that_of_its_validation_scores(bundle: Path) -> None:
     card = read_bundle(bundle).card
     scores = read_validation(bundle)
-    found = auroc(Evidence.of(scores.labels, scores.scores, scores.slides))
-    assert card.validation.metrics["auroc"].value == pytest.approx(found.value)
+    area = auroc(Evidence.of(scores.labels, scores.scores, scores.slides))
+    assert card.validation.metrics["auroc"].value == pytest.approx(area.value)
 
 
 def test_the_threshold_keeps_its_promise_on_its_own_slides(bundle: Path) -> None:

@@ -70,10 +70,12 @@ def test_without_slides_the_intervals_say_that_patches_count_as_independent(
     tmp_path: Path,
 ) -> None:
     write_scores(tmp_path / "scores.csv", 1, 1.5, slides=False)
-    found = run_evaluate(EvaluateOptions(tmp_path / "scores.csv", out=tmp_path / "out")).performance
-    assert not found.metrics["auroc"].has_interval
-    assert "independent" in found.metrics["auroc_by_patches"].method
-    assert any("Slides unknown" in note for note in found.notes)
+    performance = run_evaluate(
+        EvaluateOptions(tmp_path / "scores.csv", out=tmp_path / "out")
+    ).performance
+    assert not performance.metrics["auroc"].has_interval
+    assert "independent" in performance.metrics["auroc_by_patches"].method
+    assert any("Slides unknown" in note for note in performance.notes)
 
 
 def test_json_and_page_hold_the_same_numbers_and_the_page_needs_no_network(tmp_path: Path) -> None:
@@ -88,15 +90,15 @@ def test_json_and_page_hold_the_same_numbers_and_the_page_needs_no_network(tmp_p
 
 
 def test_the_shipped_model_is_judged_by_its_own_validation_scores(tmp_path: Path) -> None:
-    found = run_evaluate(EvaluateOptions(SHIPPED_MODEL, out=tmp_path))
+    evaluation = run_evaluate(EvaluateOptions(SHIPPED_MODEL, out=tmp_path))
     card = json.loads((SHIPPED_MODEL / "card.json").read_text("utf-8"))
     for name in ("auroc", "average_precision"):
         claimed = card["validation"]["metrics"][name]
-        measure = found.performance.metrics[name]
+        measure = evaluation.performance.metrics[name]
         assert (measure.value, measure.low, measure.high) == pytest.approx(
             (claimed["value"], claimed["low"], claimed["high"])
         )
-    assert found.thresholds[0].threshold == card["operating_point"]["threshold"]
+    assert evaluation.thresholds[0].threshold == card["operating_point"]["threshold"]
 
 
 def test_a_paired_comparison_is_surer_than_its_two_sides(tmp_path: Path) -> None:
@@ -106,14 +108,14 @@ def test_a_paired_comparison_is_surer_than_its_two_sides(tmp_path: Path) -> None
     blurred["prob_tumour"] = (blurred["prob_tumour"] + noise).clip(0, 1)
     blurred.sample(frac=1, random_state=0).to_csv(tmp_path / "b.csv", index=False)  # other order
     options = EvaluateOptions(tmp_path / "a.csv", out=tmp_path / "out", against=tmp_path / "b.csv")
-    found = run_evaluate(options)
-    assert found.contest is not None
-    ranked = found.contest.metrics["auroc"]
+    evaluation = run_evaluate(options)
+    assert evaluation.contest is not None
+    ranked = evaluation.contest.metrics["auroc"]
     expected = roc_auc_score(base["label"], base["prob_tumour"]) - roc_auc_score(
         blurred["label"], blurred["prob_tumour"]
     )
     assert ranked.difference.value == pytest.approx(expected)
-    own = found.performance.metrics["auroc"]
+    own = evaluation.performance.metrics["auroc"]
     assert ranked.difference.width < own.width
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text("utf-8"))["comparison"]
 
@@ -147,11 +149,11 @@ def test_what_a_comparison_leaves_out_is_said_with_its_numbers(
     other.to_csv(tmp_path / "b.csv", index=False)
     command = ["evaluate", str(tmp_path / "a.csv"), "--against", str(tmp_path / "b.csv")]
     assert main([*command, "--out", str(tmp_path / "out")]) == 0
-    said = capsys.readouterr().out
-    assert "Compared on the 350 patches of 18 known slides that both scored" in said
-    assert "50 of 400 patches of a.csv are not in the other" in said
-    assert "among them all of 2 of its 20 slides" in said
-    assert "10 of 350 patches have different slides in a.csv and b.csv" in said
+    output = capsys.readouterr().out
+    assert "Compared on the 350 patches of 18 known slides that both scored" in output
+    assert "50 of 400 patches of a.csv are not in the other" in output
+    assert "among them all of 2 of its 20 slides" in output
+    assert "10 of 350 patches have different slides in a.csv and b.csv" in output
     assert len(table) == 400
 
 
@@ -236,8 +238,12 @@ def test_a_submission_gets_its_labels_from_the_data(kaggle: Path, tmp_path: Path
     submission = tmp_path / "submission.csv"
     labels.assign(label=labels["label"] * 0.5 + 0.25).to_csv(submission, index=False)
     options = EvaluateOptions(submission, out=tmp_path / "out", scoring=ScoringOptions(data=kaggle))
-    found = run_evaluate(options).performance
-    assert (found.patches, found.slides, found.metrics["auroc"].value) == (20, 2, 1.0)
+    performance = run_evaluate(options).performance
+    assert (performance.patches, performance.slides, performance.metrics["auroc"].value) == (
+        20,
+        2,
+        1.0,
+    )
     labels.iloc[:50].assign(label=0.5).to_csv(submission, index=False)
     with pytest.raises(NodelensError, match="expected all of them"):
         run_evaluate(options)
@@ -251,8 +257,8 @@ def test_a_table_is_judged_in_every_form_that_tables_have(suffix: str, tmp_path:
         table.to_parquet(path)
     else:
         table.to_csv(path, index=False, sep="\t" if "tsv" in suffix else ",")
-    found = run_evaluate(EvaluateOptions(path, out=tmp_path / "out")).performance
-    assert found.metrics["auroc"].value == 0.75
+    performance = run_evaluate(EvaluateOptions(path, out=tmp_path / "out")).performance
+    assert performance.metrics["auroc"].value == 0.75
 
 
 def test_a_part_of_a_table_is_judged_by_its_name_and_all_parts_together_are_told(

@@ -210,12 +210,12 @@ def test_with_every_option_on_a_stopped_run_ends_with_the_same_weights(
 def test_the_run_with_every_option_on_went_through_phases_and_a_plateau(
     unbroken_everything: RunFolder,
 ) -> None:
-    told = pd.read_csv(unbroken_everything.metrics)
+    table = pd.read_csv(unbroken_everything.metrics)
     # So little is learned that the averaged weights call all patches alike: a plateau, unless a
     # processor's own rounding makes the second epoch of the last phase better than its first.
-    better = told["ema_accuracy"][4] > told["ema_accuracy"][3]
+    better = table["ema_accuracy"][4] > table["ema_accuracy"][3]
     last = 1e-3 if better else 5e-4
-    assert told["learning_rate"].tolist() == pytest.approx([1e-2, 1e-3, 1e-3, 1e-3, 1e-3, last])
+    assert table["learning_rate"].tolist() == pytest.approx([1e-2, 1e-3, 1e-3, 1e-3, 1e-3, last])
 
 
 def test_two_runs_never_write_one_folder(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def test_two_processes_train_what_one_trains_with_the_same_batch(
     assert main([*asked, "--out", str(tmp_path / "one")]) == 0
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     launcher += ["--nproc-per-node", "2", "-m", "training", *asked, "--out", str(tmp_path / "two")]
-    found = subprocess.run(launcher, capture_output=True, text=True, check=False, timeout=500)
-    assert found.returncode == 0, found.stderr
+    process = subprocess.run(launcher, capture_output=True, text=True, check=False, timeout=500)
+    assert process.returncode == 0, process.stderr
     one, two = (pd.read_csv(tmp_path / name / "metrics.csv") for name in ("one", "two"))
     assert len(one) == len(two) == 2
     np.testing.assert_allclose(
@@ -43,7 +43,7 @@ def test_two_processes_train_what_one_trains_with_the_same_batch(
     assert scores[0]["id"].tolist() == scores[1]["id"].tolist()
     np.testing.assert_allclose(scores[0]["logit"], scores[1]["logit"], atol=1e-4)
     assert '"processes": 2' in (tmp_path / "two" / "config.json").read_text("utf-8")
-    assert found.stderr.count("Finished after 2 of 2 epochs") == 1
+    assert process.stderr.count("Finished after 2 of 2 epochs") == 1
 
 
 def test_a_process_by_itself_exchanges_nothing() -> None:

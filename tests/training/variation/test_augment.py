@@ -53,8 +53,8 @@ def light(
 
 def test_each_view_is_the_engines_view_of_that_number() -> None:
     for view, expected in enumerate(d4_views(IMAGES)):
-        found = orient(torch.from_numpy(IMAGES), torch.full((len(IMAGES),), view))
-        np.testing.assert_array_equal(found.numpy(), expected)
+        oriented = orient(torch.from_numpy(IMAGES), torch.full((len(IMAGES),), view))
+        np.testing.assert_array_equal(oriented.numpy(), expected)
 
 
 def test_a_batch_of_mixed_views_turns_each_patch_by_its_own() -> None:
@@ -76,10 +76,10 @@ def test_the_views_are_a_group() -> None:
 
 def test_augmented_patches_keep_shape_and_range() -> None:
     variation = draw_variation(ALL, 16, torch.Generator().manual_seed(1))
-    found = augment(torch.from_numpy(IMAGES), variation, ALL)
-    assert found.shape == IMAGES.shape
-    assert found.dtype == torch.float32
-    assert 0 <= float(found.min()) < float(found.max()) <= 255
+    augmented = augment(torch.from_numpy(IMAGES), variation, ALL)
+    assert augmented.shape == IMAGES.shape
+    assert augmented.dtype == torch.float32
+    assert 0 <= float(augmented.min()) < float(augmented.max()) <= 255
 
 
 def test_with_everything_off_pixels_are_untouched() -> None:
@@ -100,8 +100,8 @@ def test_stain_jitter_agrees_with_unmixing_patch_by_patch() -> None:
     rng = np.random.default_rng(3)
     gain, shift = rng.uniform(0.7, 1.3, (16, 3)), rng.uniform(-0.1, 0.1, (16, 3))
     planes = torch.from_numpy(IMAGES).permute(0, 3, 1, 2).flatten(2).float()
-    found = vary_stain(planes, torch.tensor(gain).float(), torch.tensor(shift).float())
-    for image, by, to, out in zip(IMAGES, gain, shift, found.numpy(), strict=True):
+    varied = vary_stain(planes, torch.tensor(gain).float(), torch.tensor(shift).float())
+    for image, by, to, out in zip(IMAGES, gain, shift, varied.numpy(), strict=True):
         density = -np.log((image.reshape(-1, 3) + 1.0) / 256)
         stains = np.linalg.solve(np.array(RGB_FROM_HED).T, density.T).T  # (P, 3)
         changed = (stains * by + to) @ np.array(RGB_FROM_HED)
@@ -111,22 +111,22 @@ def test_stain_jitter_agrees_with_unmixing_patch_by_patch() -> None:
 
 def test_more_haematoxylin_is_darker_and_bluer() -> None:
     planes = torch.full((1, 3, 4), 150.0)
-    found = vary_stain(planes, torch.ones(1, 3), torch.tensor([[0.3, 0.0, 0.0]]))[0, :, 0]
-    assert (found < 150).all()
-    assert found[2] > found[0]
+    varied = vary_stain(planes, torch.ones(1, 3), torch.tensor([[0.3, 0.0, 0.0]]))[0, :, 0]
+    assert (varied < 150).all()
+    assert varied[2] > varied[0]
 
 
 def test_brightness_scales_and_clips() -> None:
     on = Augmentation(d4=False, brightness=0.5)
-    found = augment(torch.from_numpy(IMAGES[:1]), light(brightness=1.5), on)
-    np.testing.assert_allclose(found[0], np.clip(IMAGES[0] * 1.5, 0, 255), atol=1e-3)
+    augmented = augment(torch.from_numpy(IMAGES[:1]), light(brightness=1.5), on)
+    np.testing.assert_allclose(augmented[0], np.clip(IMAGES[0] * 1.5, 0, 255), atol=1e-3)
 
 
 def test_zero_contrast_leaves_the_mean_grey_alone() -> None:
     on = Augmentation(d4=False, contrast=0.5)
-    found = augment(torch.from_numpy(IMAGES[:1]), light(contrast=0), on)
+    augmented = augment(torch.from_numpy(IMAGES[:1]), light(contrast=0), on)
     grey = (IMAGES[0] @ np.array([0.299, 0.587, 0.114])).mean()
-    np.testing.assert_allclose(found[0], np.full((96, 96, 3), grey), atol=0.01)
+    np.testing.assert_allclose(augmented[0], np.full((96, 96, 3), grey), atol=0.01)
 
 
 def test_zero_saturation_is_grey_and_keeps_luma() -> None:
@@ -207,16 +207,18 @@ def test_a_shear_moves_rows_by_their_distance_from_the_middle() -> None:
     stripes = torch.zeros(1, 1, 96, 96)
     stripes[..., 48] = 1.0
     leaning = warps(angle=torch.zeros(1), zoom=torch.ones(1), shear=torch.full((1,), 0.2))
-    found = warp(stripes, leaning)
-    columns = found[0, 0, 20:76].argmax(dim=1).float()
+    warped = warp(stripes, leaning)
+    columns = warped[0, 0, 20:76].argmax(dim=1).float()
     expected = 48 - (torch.arange(20, 76) - 47.5) * math.tan(0.2)
     assert (columns - expected).abs().max() <= 1
 
 
 def test_what_lies_beyond_the_edge_is_the_patch_reflected() -> None:
     grey = torch.full((1, 3, 96, 96), 137.0)
-    found = warp(grey, warps(angle=torch.ones(1), zoom=torch.full((1,), 0.5), shear=torch.zeros(1)))
-    torch.testing.assert_close(found, grey)
+    warped = warp(
+        grey, warps(angle=torch.ones(1), zoom=torch.full((1,), 0.5), shear=torch.zeros(1))
+    )
+    torch.testing.assert_close(warped, grey)
 
 
 def test_flips_are_exact_and_of_both_kinds() -> None:

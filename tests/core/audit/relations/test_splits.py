@@ -24,9 +24,9 @@ def table_of(
 def test_slides_and_copies_in_two_splits_are_counted() -> None:
     images = noise_patches(6)
     images[4] = images[2]
-    found = search(images, slide=SLIDES, split=SPLITS)
+    matches = search(images, slide=SLIDES, split=SPLITS)
     table = split_table(
-        table_of(SLIDES, SPLITS, np.full((6, 4), np.nan)), found.pairs, found.groups
+        table_of(SLIDES, SPLITS, np.full((6, 4), np.nan)), matches.pairs, matches.groups
     )
     assert table is not None
     rows = [
@@ -58,6 +58,6 @@ def test_the_stain_distance_counts_standard_deviations_about_the_slide() -> None
 
 
 def test_a_table_without_splits_has_nothing_in_common() -> None:
-    found = search(noise_patches(1))
+    matches = search(noise_patches(1))
     patches = table_of(["a"], [None], np.zeros((1, 4)))
-    assert split_table(patches, found.pairs, found.groups) is None
+    assert split_table(patches, matches.pairs, matches.groups) is None
