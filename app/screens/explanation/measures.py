@@ -1,7 +1,4 @@
-"""The measures of an explanation, each with what to expect, and the tests beside the map.
-
-None is a finding.
-"""
+"""The measures of an explanation, each with what to expect. None is a finding."""
 
 import math
 from collections.abc import Sequence
