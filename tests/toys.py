@@ -57,6 +57,17 @@ class ToyEngine(Engine):
         raise NotImplementedError
 
 
+def stained_patches(count: int) -> list[ImageU8]:
+    """Drawn as H&E is: dark pixels bluer than pale ones."""
+    rng = np.random.default_rng(0)
+    images = []
+    for _ in range(count):
+        dark = rng.random((96, 96, 1)) < 0.4
+        image = np.where(dark, (90, 60, 150), (230, 170, 200)) + rng.integers(-9, 9, (96, 96, 3))
+        images.append(image.astype(np.uint8))
+    return images
+
+
 def noise_patches(count: int, seed: int = 0) -> ImageU8:
     """Return (count, 96, 96, 3) patches of coloured noise."""
     rng = np.random.default_rng(seed)

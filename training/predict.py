@@ -46,7 +46,14 @@ def run_predict(options: PredictOptions) -> int:
         shares.append(training.positives / training.patches if training.patches else 0.5)
         tables.append(work / f"{number + 1:02d}-{classifier.model_id}.csv")
         with _test_source(options.data) as source:
-            score_patches(source, classifier, tables[-1], tta=tta, batch_size=options.batch_size)
+            counts = score_patches(
+                source, classifier, tables[-1], tta=tta, batch_size=options.batch_size
+            )
+        if not counts["scored"]:
+            raise SourceError(
+                f"None of the {sum(counts.values()):,} patches has a score, so no submission was "
+                f"written; the column `reason` of {tables[-1]} says why."
+            )
     return write_kaggle(
         options.out,
         _means(tables),

@@ -27,6 +27,7 @@ from core.explanation.run import Measurement, explain_source
 from core.files import alone_in, replacing, require_apart, require_folder_of
 from core.options import ExplainOptions
 from core.patches import Patch, PatchSource, open_source
+from core.patches.colours import colour_notes
 from core.pictures import png_bytes
 from core.scoring import Classifier, Status, open_classifier, write_metadata
 from core.tables import counted
@@ -52,7 +53,7 @@ def explain_command(options: ExplainOptions) -> int:
     same = out.resolve() == options.source.resolve()
     own = [] if same or not out.is_dir() else list(out.iterdir())
     with open_source(options.source, ignore=own) as source:
-        for note in source.remarks:
+        for note in (*source.remarks, *colour_notes(source)):
             say(f"Note: {note}")
         source.require_consistent()
         classifier = open_classifier(options.model, device=options.device)

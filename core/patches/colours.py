@@ -16,11 +16,11 @@ _STEP: Final = 3
 _LEAST_CHROMA: Final = 15
 _FEWEST_PIXELS: Final = 60
 _ERRORS: Final = 3.0
-SWAPPED: Final = (
+LOOK_SWAPPED: Final = (
     "Red and blue look swapped: in this set the dark parts are redder than the pale ones; in H&E "
-    "they are bluer. Save the pictures with their channels in the order red, green, blue. Do not "
-    "trust these scores."
+    "they are bluer. Save the pictures with their channels in the order red, green, blue."
 )
+SWAPPED: Final = f"{LOOK_SWAPPED} Do not trust these scores."
 
 
 def red_rises(image_rgb_u8: ImageU8) -> float | None:

@@ -79,8 +79,7 @@ def score_command(options: ScoreOptions) -> int:
             journal = open_journal(journal_path, spec, source, resume=options.resume)
             of_whole = {} if shard is None else {"shard": shard.facts(whole)}
             counts = score_into(out, source, classifier, journal, of_whole)
-            for note in (*colour_notes(source), *_remarks(journal_path)):
-                say(f"Note: {note}")
+            say_of_scored(source, journal_path)
         else:
             say(f"{out.name} is complete already.")
             counts = finished
@@ -142,6 +141,12 @@ def merge_command(options: MergeOptions) -> int:
 def _say_counts(counts: Mapping[str, int], where: str) -> int:
     say(", ".join(f"{count} {status}" for status, count in counts.items()) + f" {where}")
     return ALL_SCORED if counts["scored"] == sum(counts.values()) else SOME_NOT_SCORED
+
+
+def say_of_scored(source: PatchSource, journal_path: Path) -> None:
+    """Say what its colours, and the patches that were scored, give to think of a source."""
+    for note in (*colour_notes(source), *_remarks(journal_path)):
+        say(f"Note: {note}")
 
 
 def _remarks(journal_path: Path) -> Iterator[str]:

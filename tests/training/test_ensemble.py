@@ -143,6 +143,19 @@ def test_a_submission_holds_the_test_folder_in_the_samples_order(
     assert label["t07"] == pytest.approx(0.5)  # unreadable: the share of tumour in training
 
 
+def test_no_submission_is_made_of_patches_none_of_which_is_scored(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "test").mkdir()
+    for number in range(3):
+        Image.new("CMYK", (96, 96)).save(tmp_path / "test" / f"{number}.tif")
+    out = tmp_path / "submission.csv"
+    for _ in range(2):  # nor of what an earlier call left
+        assert main(["predict", str(bundle), "--data", str(tmp_path), "--out", str(out)]) == 2
+        assert "None of the 3 patches has a score" in capsys.readouterr().err
+        assert not out.exists()
+
+
 def test_an_ensembles_submission_is_the_mean_of_its_models_submissions(
     ensemble: Path, finished_runs: Path, bundle: Path, competition: Path, tmp_path: Path
 ) -> None:

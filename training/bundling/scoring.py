@@ -9,7 +9,7 @@ from core.bundle.bundle import CARD_FILE
 from core.errors import RunError, SourceError
 from core.patches import PatchSource, SelectedSource
 from core.scoring import Classifier, TestTimeAugmentation, open_classifier, open_journal, specify
-from core.scoring.command import finished_before, score_into
+from core.scoring.command import finished_before, say_of_scored, score_into
 from core.tables import split_name
 from training.bundling.export import run_export
 from training.data.labelled import open_labelled
@@ -114,6 +114,7 @@ def score_patches(
     journal_path = out.with_name(out.name + ".journal")
     journal = open_journal(journal_path, spec, source, resume=True)
     counts = score_into(out, source, classifier, journal)
+    say_of_scored(source, journal_path)
     journal_path.unlink()
     left_out = {name: count for name, count in counts.items() if name != "scored" and count}
     if left_out:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from core.command_line import say
 from core.errors import RunError
 from core.files import told_of_disk, write_json
 from core.patches import PATCH_SIZE_PX, ImageU8, PatchEntry, PatchSource, UnreadablePatch
+from core.patches.colours import LOOK_SWAPPED, SAMPLE, look_swapped
 from core.tables import counted, read_table, split_name
 from training.data.split import IntArray, PatchTable
 
@@ -28,6 +30,7 @@ DIGESTS_FILE: Final = "pixels.npy"
 UNREADABLE_FILE: Final = "unreadable.csv"
 FACTS_FILE: Final = "pack.json"
 _DIGEST_BYTES: Final = 16
+_NOTES_SAID: Final = 5
 _SHAPE: Final = (PATCH_SIZE_PX, PATCH_SIZE_PX, 3)
 
 
@@ -82,6 +85,8 @@ def open_pack(source: PatchSource, cache: Path) -> Pack:
             f"opposite label ({' and '.join(twins[:2])}); no network can learn both. `python -m "
             "core audit` lists them."
         )
+    if look_swapped(pack.images_rgb_u8[pack.image_rows[:: -(-len(pack) // SAMPLE)]]):
+        say(f"Note: {LOOK_SWAPPED} The model is used on pictures in that order.")
     return pack
 
 
@@ -115,6 +120,7 @@ def _write_pack(source: PatchSource, chosen: list[int], folder: Path) -> None:
     row_of = {index: row for row, index in enumerate(chosen)}
     digests = np.zeros((len(chosen), _DIGEST_BYTES), np.uint8)
     stream = source.stream(chosen[0], chosen[-1] + 1)
+    notes: Counter[str] = Counter()
     header = {"descr": "|u1", "fortran_order": False, "shape": (len(chosen), *_SHAPE)}
     # Not mapped: where the disk is full, a mapped file ends the process without a word.
     with told_of_disk(folder), (part / IMAGES_FILE).open("wb") as file:
@@ -127,11 +133,14 @@ def _write_pack(source: PatchSource, chosen: list[int], folder: Path) -> None:
                 unreadable.append((row, patch.entry.path, patch.reason))
                 file.write(bytes(math.prod(_SHAPE)))
                 continue
+            notes[patch.note] += bool(patch.note)
             image = patch.image_rgb_u8.tobytes()
             file.write(image)
             pixels.update(image)
             short = hashlib.blake2b(image, digest_size=_DIGEST_BYTES).digest()
             digests[row] = np.frombuffer(short, np.uint8)
+    for note, count in (+notes).most_common(_NOTES_SAID):
+        say(f"Note: {counted(count, 'patch', 'patches')}: {note}.")
     pd.DataFrame(unreadable, columns=["row", "path", "reason"]).to_csv(
         part / UNREADABLE_FILE, index=False
     )
@@ -165,13 +174,14 @@ def _read_pack(source: PatchSource, chosen: list[int], folder: Path) -> Pack:
             f"The pack {folder} contains {images.shape}; expected {(len(chosen), *_SHAPE)}. Delete "
             "that folder."
         )
-    unreadable = read_table(folder / UNREADABLE_FILE, required=["row"]).rows
+    unreadable = read_table(folder / UNREADABLE_FILE, required=["row", "path", "reason"]).rows
     bad = unreadable["row"].astype(int).to_numpy()
     rows = np.setdiff1d(np.arange(len(chosen)), bad)
     if len(rows) == 0:
+        first = unreadable.iloc[0]  # the folder of a run that was refused is not kept
         raise RunError(
-            f"None of the {len(chosen):,} patches could be read; "
-            f"{folder / UNREADABLE_FILE} says why."
+            f"None of the {len(chosen):,} patches could be read; the first, {first['path']}: "
+            f"{first['reason']}"
         )
     table = table_of([source.entries[chosen[row]] for row in rows])
     return Pack(source.name, table, images, rows.astype(np.int64), len(bad), pixels_sha256)

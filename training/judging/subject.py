@@ -16,6 +16,7 @@ from core.bundle.bundle import CARD_FILE
 from core.errors import EvidenceError, SourceError
 from core.files import sha256_of
 from core.patches import PatchSource
+from core.patches.colours import colour_notes
 from core.statistics import Evidence
 from core.thresholds.score_table import read_scores_csv, run_scores, scores_of_table
 from core.thresholds.scores import ScoreSet, bundle_scores
@@ -129,7 +130,7 @@ def _scored(path: Path, data: Path, options: ScoringOptions, work: Path) -> Subj
     out = work / f"{path.name}.scores.csv"
     with labelled_source(data, options.split) as source:
         score_patches(source, classifier, out, tta=options.tta, batch_size=options.batch_size)
-        remarks = source.remarks
+        remarks = (*source.remarks, *colour_notes(source))
     scores = read_scores_csv(out.name, out.read_bytes())
     scores = replace(scores, notes=(*remarks, *scores.notes))
     slides = known_slides(scores.slides, classifier.bundle.card.training.slides_sha256)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from fastapi import FastAPI
@@ -20,7 +19,7 @@ from core.patches import open_source
 from core.scoring import Classifier
 from tests.app.api.conftest import OTHER, TOKEN, api_of, asked_by, check_problem, png, upload
 from tests.core.slides.toys import green_cells, green_finder, slide_of, tissue_image
-from tests.toys import noise_patches, write_patches
+from tests.toys import noise_patches, stained_patches, write_patches
 
 JOBS = "/api/v1/jobs"
 
@@ -65,14 +64,10 @@ def finished(client: TestClient, answer: Response) -> dict[str, Any]:
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_job_tells_that_red_and_blue_look_swapped(mine: TestClient, *, swapped: bool) -> None:
-    """Drawn as H&E is: dark pixels bluer than pale ones."""
-    rng = np.random.default_rng(0)
-    files = []
-    for number in range(14):
-        dark = rng.random((96, 96, 1)) < 0.4
-        image = np.where(dark, (90, 60, 150), (230, 170, 200)) + rng.integers(-9, 9, (96, 96, 3))
-        content = png(image.astype(np.uint8)[..., :: -1 if swapped else 1])
-        files.append(("files", (f"p{number}.png", content)))
+    files = [
+        ("files", (f"p{number}.png", png(image[..., :: -1 if swapped else 1])))
+        for number, image in enumerate(stained_patches(14))
+    ]
     state = finished(mine, mine.post(JOBS, files=files))
     assert any("Red and blue look swapped" in note for note in state["notes"]) is swapped
 

@@ -11,7 +11,7 @@ from core.explanation import EXPLANATION_COLUMNS
 from core.explanation.picture import picture_name
 from core.files import alone_in
 from core.scoring import COLUMNS
-from tests.toys import write_patches
+from tests.toys import stained_patches, write_patches
 
 
 def explain(*arguments: object) -> int:
@@ -68,6 +68,18 @@ def test_each_scored_patch_has_its_picture_on_one_scale_and_the_run_is_described
     assert run["counts"] == {"scored": 5, "failed": 2, "withheld": 1}
     assert run["overlay_scale"] > 0
     assert run["centre_test"] is None
+
+
+def test_swapped_colours_are_told_before_they_are_explained(
+    tmp_path: Path, toy_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    for number, image in enumerate(stained_patches(14)):
+        swapped = Image.fromarray(np.ascontiguousarray(image[..., ::-1]))
+        swapped.save(tmp_path / "in" / f"{number}.png")
+    arguments = (tmp_path / "in", "--out", tmp_path / "o", "--model", toy_bundle, "--no-overlays")
+    assert explain(*arguments) == 0
+    assert "Red and blue look swapped" in capsys.readouterr().err
 
 
 def test_pictures_that_an_earlier_run_left_are_told(

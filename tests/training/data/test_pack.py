@@ -10,7 +10,7 @@ from PIL import Image
 
 from core.errors import DiskError, RunError
 from core.patches import Patch, open_source
-from tests.toys import write_patches
+from tests.toys import stained_patches, write_patches
 from tests.training.toys import write_toy_kaggle
 from training.data.labelled import open_labelled
 from training.data.pack import open_pack
@@ -81,6 +81,32 @@ def test_unreadable_patches_are_left_out_and_listed(tmp_path: Path) -> None:
     listed = next((tmp_path / "cache").glob("*/unreadable.csv")).read_text("utf-8")
     assert "p003" in listed
     assert "128" in listed
+
+
+def test_where_none_can_be_read_the_reason_is_told(tmp_path: Path) -> None:
+    data = write_toy_kaggle(tmp_path / "data")
+    for file in (data / "train").iterdir():
+        Image.new("CMYK", (96, 96)).save(file)
+    refused = pytest.raises(RunError, match=r"None of the 60 patches .* colour mode CMYK")
+    with open_source(data) as source, refused:
+        open_pack(source, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_colours_and_resolutions_that_do_not_fit_are_told_before_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], *, swapped: bool
+) -> None:
+    for number, image in enumerate(stained_patches(30)):
+        folder = tmp_path / "data" / str(number % 2)
+        folder.mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray(np.ascontiguousarray(image[..., :: -1 if swapped else 1]))
+        dpi = 25_400 / (0.25 if number < 3 else 0.97)
+        picture.save(folder / f"{number}.tif", resolution=dpi, resolution_unit="inch")
+    with open_source(tmp_path / "data") as source:
+        open_pack(source, tmp_path / "cache")
+    told = capsys.readouterr().err
+    assert ("Red and blue look swapped" in told) is swapped
+    assert "Note: 3 patches: the file says 0.25 µm/px; this model needs 0.97 µm/px." in told
 
 
 @contextmanager
