@@ -72,8 +72,10 @@ class Pyramid(SlideFile):
             if not same_shape(whole, self._slide.dimensions):
                 continue  # a macro image or a label that is marked as a level
             wide, high = (round(side / downsample) or 1 for side in (width, height))
+            # OpenSlide is asked for places in whole pixels of the full resolution.
+            is_exact = not (downsample % 1 or x % downsample or y % downsample)
             self._numbers.append(number)
-            self.levels += (Level(min(wide, whole[0]), min(high, whole[1]), downsample),)
+            self.levels += (Level(min(wide, whole[0]), min(high, whole[1]), downsample, is_exact),)
 
     def _open(self) -> openslide.OpenSlide:
         try:

@@ -22,11 +22,13 @@ class Level:
 
     Attributes:
         downsample: Full-resolution pixels per pixel of the level.
+        is_exact: Any part of it is read pixel by pixel, not from between its pixels, blurred.
     """
 
     width_px: int
     height_px: int
     downsample: float
+    is_exact: bool = True
 
 
 class SlideFile(ABC):

@@ -9,7 +9,8 @@ from core.patches.spacing import imagej_um, ome_um_px
 
 SPACING_TOLERANCE: Final = 0.03
 """Share by which a spacing may differ from 0.97 µm/px and be judged as it is, not resampled."""
-COARSEST_UM_PX: Final = SPACING_UM_PX * (1 + SPACING_TOLERANCE)
+COARSEST_UM_PX: Final = 1.01
+"""Many call 1.0 µm/px 10x; what is coarser than 0.97 µm/px is judged as it is."""
 _PLAUSIBLE_UM_PX: Final = (0.05, 20.0)
 """Outside are the dots per inch of screens and printers, written where nothing is known."""
 _FINEST_OF_SCANNERS_UM_PX: Final = 0.11

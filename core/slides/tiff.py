@@ -236,6 +236,9 @@ def _check(first: Any, others: list[Any]) -> None:  # noqa: ANN401 - tifffile's 
     sides = [int(side) for side in (*first.chunks[:2], first.imagewidth, first.imagelength)]
     if not sides or min(sides) < 1:
         raise ValueError("a side of it, or of its strips, has no pixels")
+    found, expected = len(first.dataoffsets), math.prod(first.chunked)
+    if found != expected:
+        raise ValueError(f"found {found:,} strips or tiles; its size needs {expected:,}")
     _check_kind(first)
     full = sides[2] * sides[3]
     own = (page for page in others if not int(page.subfiletype) & (_REDUCED | _MASK))

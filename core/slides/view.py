@@ -57,12 +57,15 @@ class Sampled:
         self.height_px = math.ceil(file.levels[0].height_px / full_px - _SAME)
 
     def level_for(self, coarsening: int) -> tuple[int, float]:
-        """Return the coarsest level that is fine enough, and its pixels per coarse pixel."""
+        """Return the coarsest level that is fine enough, and its pixels per coarse pixel.
+
+        One that cannot be read exactly is good enough for what is coarse only.
+        """
         factor = self.full_px * coarsening
         enough = [
             number
             for number, level in enumerate(self.file.levels)
-            if level.downsample <= factor * (1 + _SAME)
+            if level.downsample <= factor * (1 + _SAME) and (level.is_exact or coarsening > 1)
         ]
         best = max(enough, key=lambda number: self.file.levels[number].downsample, default=0)
         return best, factor / self.file.levels[best].downsample
@@ -112,8 +115,8 @@ class Sampled:
 class SlideView(Sampled):
     """A slide as a picture of 0.97 µm/px.
 
-    Where a level of the file has 0.97 µm/px within 3 %, its pixels are taken as they are. Else the
-    next finer level is resampled by area.
+    Where a level of the file has 0.97 µm/px within 3 %, its pixels are taken as they are. Else, or
+    where they would be read blurred, the next finer level is resampled by area.
 
     Attributes:
         spacing: Of the full resolution.
@@ -127,9 +130,10 @@ class SlideView(Sampled):
         near = [
             level.downsample
             for level in file.levels
-            if abs(level.downsample / factor - 1) <= SPACING_TOLERANCE
+            if level.is_exact and abs(level.downsample / factor - 1) <= SPACING_TOLERANCE
         ]
-        super().__init__(file, min(near, key=lambda one: abs(one / factor - 1)) if near else factor)
+        nearest = min(near, key=lambda one: abs(one / factor - 1), default=max(factor, 1.0))
+        super().__init__(file, nearest)
         self.spacing_um_px = self.full_px * spacing.um_px
 
 
@@ -147,8 +151,10 @@ def open_slide(path: Path, *, um_per_px: float | None = None) -> SlideView:
     file = open_file(path)
     try:
         return SlideView(file, settle_spacing(path.name, file.claimed, um_per_px))
-    except SourceError:
+    except SourceError as error:
         file.close()
+        if file.is_cut_off:  # what it says of itself may stand at its end
+            raise SourceError(f"{path.name} was cut off. Copy it again.") from error
         raise
 
 

@@ -48,6 +48,13 @@ def test_spacing_is_asked_for_and_never_guessed(claimed: ClaimedSpacing, why: st
     assert settle_spacing("a.tif", claimed, 0.5).origin == "given"
 
 
+@pytest.mark.parametrize("um_px", [0.25, 0.5, 1.0])
+def test_every_spacing_that_is_offered_can_be_given(um_px: float) -> None:
+    with pytest.raises(SpacingError, match=f"{um_px:g}.*x.*"):
+        settle_spacing("a.tif", ClaimedSpacing(), None)
+    assert settle_spacing("a.tif", ClaimedSpacing(), um_px).um_px == um_px
+
+
 def test_a_spacing_that_is_given_must_be_one() -> None:
     for wrong in (0.0, -1.0, 400.0, float("nan")):
         with pytest.raises(SpacingError, match="expected about"):
@@ -102,6 +109,31 @@ def test_a_level_of_the_right_spacing_is_taken_as_it_is(tmp_path: Path) -> None:
     with open_slide(path) as view:
         np.testing.assert_array_equal(view.read(10, 20, 96, 64), level[20:84, 10:106])
         assert view.spacing_um_px == pytest.approx(0.98)
+
+
+@pytest.mark.parametrize("missing_px", [0, 1])
+def test_pixels_of_a_scanner_s_file_are_as_sharp_wherever_they_are_read(
+    tmp_path: Path, missing_px: int
+) -> None:
+    path, whole = tmp_path / "a.svs", noise(1024, 1024)
+    fine = whole.repeat(2, axis=0).repeat(2, axis=1)[missing_px:, missing_px:]
+    coarse = whole[missing_px:, missing_px:]
+    words = (
+        f"Aperio Image Library v11 \r\n{len(fine)}x{len(fine)} (256x256)|AppMag = 20|MPP = 0.485"
+    )
+    with tifffile.TiffWriter(path) as tiff:
+        for image in (fine, coarse):
+            tiff.write(
+                image, tile=(256, 256), photometric="rgb", compression="adobe_deflate",
+                description=words, metadata=None,
+            )  # fmt: skip
+    means = np.pad(fine, ((0, missing_px), (0, missing_px), (0, 0)), constant_values=255)
+    means = means.reshape(len(means) // 2, 2, -1, 2, 3).mean(axis=(1, 3))
+    with open_slide(path) as view:
+        assert isinstance(view.file, Pyramid)
+        for at in (0, 517, 800):
+            found = view.read(at - 32, at - 32, 160, 160)[32:, 32:]
+            assert np.abs(found - means[at : at + 128, at : at + 128]).max() <= 0.5
 
 
 @pytest.mark.parametrize("compression", [None, "adobe_deflate", "jpeg"])
@@ -535,6 +567,20 @@ def test_a_tiff_that_was_cut_off_is_to_be_copied_again(tmp_path: Path) -> None:
         np.testing.assert_array_equal(view.read(0, 0, 256, 128), noise(256, 256)[:128])
         with pytest.raises(PatchError, match="the file ends before it"):
             view.read(0, 192, 256, 64)
+    with pytest.raises(SourceError, match=r"a\.tif was cut off\. Copy it again"):
+        open_slide(path)  # no question for the spacing that the rest may state
+
+
+@pytest.mark.parametrize("tag", ["ImageWidth", "ImageLength"])
+@pytest.mark.parametrize("side", [100, 60_000])
+def test_a_size_that_is_not_that_of_its_tiles_is_refused(
+    tmp_path: Path, tag: str, side: int
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", noise(256, 256), photometric="rgb", tile=(64, 64))
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages.first.tags[tag].overwrite(side)
+    with pytest.raises(SourceError, match=r"found 16 strips or tiles.*Copy it again"):
+        open_slide(tmp_path / "a.tif", um_per_px=0.97)
 
 
 def test_jpeg_2000_whose_colours_only_aperio_says_is_refused_elsewhere(tmp_path: Path) -> None:

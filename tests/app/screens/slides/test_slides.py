@@ -41,8 +41,9 @@ def scored(kept: SlideStore, job: Job, classifier: Classifier) -> Job:
     return job
 
 
+@pytest.mark.parametrize("um_px", words.SPACINGS)
 def test_a_missing_spacing_is_asked_for_by_buttons(
-    kept: SlideStore, open_page: Opener, tmp_path: Path
+    kept: SlideStore, open_page: Opener, tmp_path: Path, um_px: float
 ) -> None:
     job = a_slide(kept, tmp_path / "in", None)
     page = open_page("slides", query={"slide": job.id})
@@ -54,9 +55,10 @@ def test_a_missing_spacing_is_asked_for_by_buttons(
         "1.0 µm (10×)",
         "Use it",
     ]
-    page.button(key="spacing-0.5").click().run()
-    assert kept.choices(job).um_per_px == 0.5
+    page.button(key=f"spacing-{um_px}").click().run()
+    assert kept.choices(job).um_per_px == um_px
     assert not page.exception
+    assert not page.warning  # it is not asked for again
 
 
 def test_tissue_is_shown_and_adjusted_before_the_start(
