@@ -22,6 +22,7 @@ from app.state.identity import COOKIE
 from core.log import event
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+_HOST: Final = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^\s@/?#:\[\]\\]+))(?::[0-9]*)?")
 _YEAR_S: Final = 31_536_000
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 API: Final = "/api/"
@@ -163,11 +164,8 @@ THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
 def host_name(host: str) -> str:
     """Return a Host header without its port and brackets, in small letters; "" where it is none."""
-    try:
-        parts = urlsplit(f"//{host}")
-        return (parts.hostname or "") if parts.netloc == host and "@" not in host else ""
-    except ValueError:  # a bracket without its other half
-        return ""
+    found = _HOST.fullmatch(host.lower())
+    return (found[1] or found[2]) if found else ""
 
 
 def is_own_origin(origin: str, host: str) -> bool:

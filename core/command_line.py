@@ -159,6 +159,7 @@ def _app(program: Program, chosen: str) -> App:
         help_formatter=PlainHelp(),
         version_flags=[],
         result_action="return_value",
+        suppress_keyboard_interrupt=False,  # `run_program` says what to do
         default_parameter=Parameter(negative=(), show_default=_shown_default),
     )
     for order, command in enumerate(program.commands):

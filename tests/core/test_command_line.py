@@ -52,6 +52,8 @@ def work(options: Annotated[Outer, Flat]) -> int:
         raise OSError(28 if options.name == "full" else 13, "No", "file.bin")
     if options.name == "broken":
         raise ZeroDivisionError
+    if options.name == "interrupted":
+        raise KeyboardInterrupt
     return options.inner.seed
 
 
@@ -133,3 +135,9 @@ def test_the_model_and_device_of_the_installation_hold_for_the_command_line(
     monkeypatch.setenv("NODELENS_DEVICE", "gpu")
     assert main(["score", "patches", "--out", "scores.csv"]) == 2
     assert "expected auto, cpu or cuda" in capsys.readouterr().err
+
+
+def test_whoever_stops_a_command_is_told_how_it_resumes(capsys: pytest.CaptureFixture[str]) -> None:
+    toy = Program("toy", "A toy.", [work], stopped="Stopped. It continues with --resume.")
+    assert run_program(toy, ["work", "--data", "x", "--name", "interrupted"]) == 130
+    assert "Stopped. It continues with --resume." in capsys.readouterr().err

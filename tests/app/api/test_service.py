@@ -106,7 +106,17 @@ def test_a_body_of_undeclared_length_is_bounded(client: TestClient) -> None:
     check_problem(client.post("/api/v1/score", content=endless(), headers=kind), 413)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "", "localhost@evil"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "",
+        "localhost@evil",
+        "[::1]evil",
+        "localhost:80:80",
+    ],
+)
 def test_a_forged_host_is_refused(client: TestClient, host: str) -> None:
     check_problem(client.get("/api/v1/model", headers={"host": host}), 400)
 
