@@ -19,20 +19,20 @@ if classifier is None:
 card = classifier.bundle.card
 latest_decision(settings, card)
 store = resources.job_store(settings)
-found = job = None
+findings = job = None
 try:
     job = steps.labelled_batch(store, settings, classifier)
     if job is not None:
-        study, found = resources.local_findings(store, job, classifier.bundle)
+        study, findings = resources.local_findings(store, job, classifier.bundle)
 except NodelensError as error:
     show_problem(error)
-if found is None:
+if findings is None:
     for step, note in list(zip(words.STEPS, words.STEP_NOTES, strict=True))[1:]:
         section(step, note)
 else:
-    steps.rates(study, found)
-    steps.transfer(study, found)
-    steps.decide(study, found, card, settings)
+    steps.rates(study, findings)
+    steps.transfer(study, findings)
+    steps.decide(study, findings, card, settings)
 if job is not None:
     ways_on(BATCH, REVIEW, THRESHOLD, job=job.id, key="here")
 if notice := widgets.pop_notice():

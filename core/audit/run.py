@@ -183,8 +183,9 @@ def run_audit(
     """
     if scores is not None:
         folder.undo("labels")
-    told = (on_progress, should_stop)
-    return _Run(inputs, folder, *told, scores, out_of_fold, folder.read_progress()).whole()
+    progress = folder.read_progress()
+    run = _Run(inputs, folder, on_progress, should_stop, scores, out_of_fold, progress)
+    return run.whole()
 
 
 @dataclass
@@ -198,7 +199,7 @@ class _Run:
     scores: Path | None
     out_of_fold: bool
     progress: AuditProgress
-    _told: float = 0.0
+    _noted_s: float = 0.0
 
     def whole(self) -> bool:
         """Do the steps until one is stopped; return whether none was."""
@@ -243,8 +244,8 @@ class _Run:
         """Pass progress on, and write it down at most twice a second."""
         self.on_progress(self.progress.step, done, total)
         now = time.monotonic()
-        if now - self._told > 0.5:
-            self._told = now
+        if now - self._noted_s > 0.5:
+            self._noted_s = now
             self._write(replace(self.progress, done=done, total=total))
 
     def _measure(self, audit: Audit) -> Result:

@@ -268,5 +268,5 @@ def point_of(
         return None
     versions = locked.versions(card.weights_sha256)
     known = [card.operating_point, *(point.operating_point for point in versions)]
-    asked = case.operating_point, case.threshold
-    return next((point for point in known if (point.name, point.threshold) == asked), None)
+    shown = case.operating_point, case.threshold
+    return next((point for point in known if (point.name, point.threshold) == shown), None)

@@ -14,6 +14,7 @@ from .record import LockedPoint as LockedPoint
 from .record import comparable as comparable
 from .record import decision_of as decision_of
 from .record import obstacle_to_lock as obstacle_to_lock
+from .rules import Aim as Aim
 from .rules import BestF1 as BestF1
 from .rules import By as By
 from .rules import FixedThreshold as FixedThreshold
@@ -23,7 +24,6 @@ from .rules import LeastExpectedCost as LeastExpectedCost
 from .rules import Rule as Rule
 from .rules import SensitivityAtLeast as SensitivityAtLeast
 from .rules import SpecificityAtLeast as SpecificityAtLeast
-from .rules import Wanted as Wanted
 from .rules import YoudenIndex as YoudenIndex
 from .rules import rule_of as rule_of
 from .score_table import RUN_SCORES_FILE as RUN_SCORES_FILE

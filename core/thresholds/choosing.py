@@ -11,13 +11,13 @@ from core.statistics.intervals import TAILS
 from core.statistics.measured import Measured
 from core.statistics.operating import OperatingTable, SlideGrid, grid_thresholds
 from core.thresholds.rules import (
+    Aim,
     Candidates,
     FixedThreshold,
     GreyZoneTargets,
     Rule,
     SensitivityAtLeast,
     SpecificityAtLeast,
-    Wanted,
 )
 
 _GRID_POINTS = 1000
@@ -42,7 +42,7 @@ class Choice:
     lower: float | None = None
 
 
-def choose(rule: Wanted, evidence: Evidence, table: OperatingTable | None = None) -> Choice:
+def choose(rule: Aim, evidence: Evidence, table: OperatingTable | None = None) -> Choice:
     """The threshold that a rule picks on some evidence, or the two of a grey zone.
 
     Args:

@@ -328,18 +328,18 @@ class GreyZoneTargets:
     by: By = "estimate"
 
 
-Wanted = Rule | GreyZoneTargets
+Aim = Rule | GreyZoneTargets
 """What a rule button asks for."""
 
 
-def rule_of(text: str, assumptions: Assumptions) -> Wanted:
+def rule_of(text: str, assumptions: Assumptions) -> Aim:
     """Return the rule that a short text names.
 
     Raises:
         EvidenceError: It names none, or a number in it cannot be used.
     """
     name, *given = text.split(":")
-    rule: Wanted | None = None
+    rule: Aim | None = None
     try:
         match name, given:
             case "fixed", [threshold]:

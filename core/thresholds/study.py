@@ -44,7 +44,7 @@ from core.thresholds.decision import (
     predictive_pair,
     predictive_values,
 )
-from core.thresholds.rules import Rule, Wanted
+from core.thresholds.rules import Aim, Rule
 from core.thresholds.scores import ScoreSet, require_both_classes
 
 DRAWN_POINTS: Final = 400
@@ -254,7 +254,7 @@ class ThresholdStudy:
             return ()
         return slide_table(evidence, threshold, self._areas)
 
-    def choose(self, rule: Wanted) -> Choice:
+    def choose(self, rule: Aim) -> Choice:
         """Return what a rule chooses on these scores.
 
         Raises:

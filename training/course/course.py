@@ -127,10 +127,10 @@ class Course:
         Candidates are the mean of the branches' weights, each student, the mean of the students,
         and the mean of that and of the branches' mean.
         """
-        asked, plan, cohort = self.options.recipe, self.options.plan, self.cohort
+        full, plan, cohort = self.options.recipe, self.options.plan, self.cohort
         seed, patches = self.options.seed, len(cohort.splits[-1].train)
-        size_px = asked.preprocessing.input_size_px
-        alone = replace(asked, distillation=Distillation())
+        size_px = full.preprocessing.input_size_px
+        alone = replace(full, distillation=Distillation())
         recipe = at(alone, size_px=TRUNK_PX, rate=TRUNK_RATE)
         stage = Stage("trunk", plan.trunk_steps, recipe, seed)
         trunk = train_stage(stage, cohort, [self.start] * len(cohort.rows))
@@ -153,7 +153,7 @@ class Course:
         say(f"{steps} steps a student")
         students = []
         for number, transplants in enumerate(plan.students, start=1):
-            recipe = lasting(replace(asked, transplant_share=transplants), steps, patches)
+            recipe = lasting(replace(full, transplant_share=transplants), steps, patches)
             stage = Stage(f"student-{number}", steps, recipe, seed + 100 * (10 + number))
             students.append(train_stage(stage, cohort, soup, teachers))
             self.nominate(stage.name, recipe, students[-1])
@@ -167,7 +167,7 @@ class Course:
         say(f"chosen: {self.chosen}")
         best = [[weights] for weights in self.candidates[self.chosen].networks]
         for small_px in plan.small:
-            recipe = at(asked, size_px=small_px, rate=SMALL_RATE)
+            recipe = at(full, size_px=small_px, rate=SMALL_RATE)
             recipe = lasting(recipe, plan.small_steps, patches)
             own = seed + 100 * (20 + small_px)
             stage = Stage(f"small-{small_px}", plan.small_steps, recipe, own)

@@ -144,9 +144,9 @@ class Cell(Markup):
 
 
 def table_html(
-    head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "nl-table", name: str = ""
+    head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "nl-table"
 ) -> Markup:
-    """Return a table whose first column names the rows; its name is read out, not drawn.
+    """Return a table whose first column names the rows.
 
     Text in the cells is escaped, `Markup` is what stands in one, `Cell` is a whole one.
     """
@@ -158,11 +158,10 @@ def table_html(
         )
         for first, *rest in rows
     )
-    label = Markup(' aria-label="{}"').format(name) if name else ""
     return Markup(
-        '<div class="nl-scroll"><table class="{}"{}><thead><tr>{}</tr></thead>'
+        '<div class="nl-scroll"><table class="{}"><thead><tr>{}</tr></thead>'
         "<tbody>{}</tbody></table></div>"
-    ).format(kind, label, heads, lines)
+    ).format(kind, heads, lines)
 
 
 def _cell(text: str, tag: str, attributes: str = "") -> Markup:

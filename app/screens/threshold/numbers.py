@@ -65,12 +65,12 @@ def sentences(snapshot: Snapshot) -> Markup:
     )
 
 
-def answer(threshold: float, said: Markup) -> Markup:
+def answer(threshold: float, lines: Markup) -> Markup:
     """Return what is said of the threshold that is tried, for the script of the slider to follow.
 
     Only in here does the script replace what `live` marks: the sentences about a test set stay.
     """
-    return Markup('<div class="nl-say" data-at="{!r}">{}</div>').format(threshold, said)
+    return Markup('<div class="nl-say" data-at="{!r}">{}</div>').format(threshold, lines)
 
 
 def _say(*lines: Markup, kind: str = "nl-say") -> Markup:

@@ -102,8 +102,8 @@ def moving_part(scene: Scene, places: Places, shown: Collection[FigureName]) -> 
             threshold_slider(now.threshold, now.lower, marks, settle)
         with box:
             _typed(now.threshold)
-        said = numbers.answer(now.threshold, numbers.sentences(snapshot))
-        st.html(said + numbers.grey_zone(snapshot.deferral, now.threshold))
+        lines = numbers.answer(now.threshold, numbers.sentences(snapshot))
+        st.html(lines + numbers.grey_zone(snapshot.deferral, now.threshold))
         status, action = st.columns([4.2, 1], vertical_alignment="center")
         with status:
             st.html(standing(scene, now.threshold, now.lower))
