@@ -8,7 +8,7 @@ from app.charts.threshold import FigureName
 from app.screens.shared import model
 from app.screens.shared.component import keep_in_url
 from app.screens.shared.parts import page_title, style
-from app.screens.threshold import lock, panel, sources, words
+from app.screens.threshold import figures, lock, panel, sources, words
 from app.screens.threshold.scene import Scene, scene_of
 from app.state import tuning, widgets
 
@@ -17,7 +17,7 @@ def page(scene: Scene) -> None:
     """Draw what the slider moves, the figures, and all that stands in folds below them."""
     lock.spent_test_set(scene)
     first, still, below = st.container(), st.container(key="nl-still"), st.container(gap="xsmall")
-    shown: list[FigureName] = list(panel.ESSENTIAL)
+    shown: list[FigureName] = list(figures.ESSENTIAL)
     places: panel.Places = {}
 
     def in_use() -> None:
@@ -26,18 +26,18 @@ def page(scene: Scene) -> None:
         sentences, curve = st.columns([1.2, 1], gap="large")
         places["use"] = sentences.empty()
         with curve:
-            panel.decision_figure(scene)
+            figures.decision_figure(scene)
 
     def calibration() -> None:
         shown.append("calibration")
-        panel.calibration_figure(scene)
+        figures.calibration_figure(scene)
 
     def slides() -> None:
         st.toggle("Every slide in the table", key="threshold-all-slides")
         places["slides"] = st.empty()
 
     with still:
-        panel.essential_figures(scene)
+        figures.essential_figures(scene)
     with below:
         _fold("measures", lambda: places.update(measures=st.empty()))
         _fold("use", in_use)

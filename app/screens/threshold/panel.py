@@ -1,20 +1,16 @@
-"""What the slider moves, drawn as few and light elements, and the figures that stay."""
+"""The slider and what it moves, drawn as few and light elements."""
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
-import plotly.graph_objects as go
 import streamlit as st
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from streamlit.delta_generator import DeltaGenerator
 
-from app import charts
 from app.charts import threshold as figures
 from app.charts.threshold import FigureName, Mark
-from app.resources.caching import cached_by
 from app.screens.shared.component import component, keep_in_url
-from app.screens.shared.parts import chart
 from app.screens.threshold import numbers, words
 from app.screens.threshold.batch import batch_by_step, batch_part
 from app.screens.threshold.lock import chosen_by, lock_button
@@ -22,18 +18,13 @@ from app.screens.threshold.rules import forget_problem, rules, stability_words
 from app.screens.threshold.scene import Scene
 from app.state import tuning, widgets
 from core.bundle import SHIPPED
-from core.thresholds import Snapshot, Source, ThresholdStudy
-from core.wording import percent
+from core.thresholds import Snapshot, Source
 
 _KEY: Final = "nl-slider"
 _SCRIPT: Final = Path(__file__).with_name("slider.js")
-Moved = Callable[[float, bool], None]
-"""Takes a threshold, and whether the hand has let go."""
 
 
-def threshold_slider(
-    threshold: float, lower: float | None, marks: Sequence[Mark], on_moved: Moved
-) -> None:
+def threshold_slider(threshold: float, lower: float | None, marks: Sequence[Mark]) -> None:
     """Draw the slider at a threshold and the marks on the figures.
 
     Own component, because Streamlit's slider (1.67) tells the server only when the hand lets go,
@@ -43,14 +34,13 @@ def threshold_slider(
         threshold: Where it stands.
         lower: Start of a grey zone; None without one.
         marks: Where the threshold lies on each figure that the page shows.
-        on_moved: Called before the next run with the threshold that was chosen.
     """
 
     def moved() -> None:
         move = widgets.component_value(_KEY, "moved")
         if move:
             widgets.choose(f"{_KEY}-count", int(move["count"]))
-            on_moved(float(move["threshold"]), bool(move["settled"]))
+            settle(float(move["threshold"]), bool(move["settled"]))
 
     component("nodelens_threshold", _SCRIPT)(
         key=_KEY,
@@ -65,9 +55,6 @@ def threshold_slider(
         height="content",
     )
 
-
-ESSENTIAL: Final[tuple[FigureName, ...]] = ("roc", "precision-recall", "histogram")
-"""Figures that are always there; the others stand in folds."""
 
 Places = dict[str, DeltaGenerator]
 """Where the numbers of each open fold go, by its name in `words.FOLDS`."""
@@ -99,7 +86,7 @@ def moving_part(scene: Scene, places: Places, shown: Collection[FigureName]) -> 
         slider, box = st.columns([4.2, 1], vertical_alignment="bottom")
         with slider:
             marks = [mark for mark in figures.marks(snapshot) if mark.figure in shown]
-            threshold_slider(now.threshold, now.lower, marks, settle)
+            threshold_slider(now.threshold, now.lower, marks)
         with box:
             _typed(now.threshold)
         lines = numbers.answer(now.threshold, numbers.sentences(snapshot))
@@ -200,95 +187,3 @@ def _standing(kind: str, badge: str, text: str) -> Markup:
     return Markup(
         '<div class="nl-standing nl-{}"><span class="nl-badge">{}</span><p>{}</p></div>'
     ).format(kind, badge, text)
-
-
-def essential_figures(scene: Scene) -> None:
-    """Draw the figures that are always there; they stay while the slider moves marks over them."""
-    study, area = scene.study, scene.study.auroc
-    drawn = _drawn(study, scene.line, widgets.is_dark())
-    roc, recall, histogram = st.columns(3, gap="medium")
-    with roc:
-        _figure(
-            scene,
-            "roc",
-            f"ROC, area {area.value:.3f}",
-            f"95 % {'over slides' if area.by_slides else 'by patches'} "
-            f"{numbers.span(area, digits=3)}"
-            if area.has_interval
-            else words.NO_INTERVAL,
-            drawn["roc"],
-        )
-    with recall:
-        _figure(
-            scene,
-            "precision-recall",
-            f"Precision–recall, average precision {study.average_precision:.3f}",
-            f"{percent(study.prevalence)} tumour here, not clinical",
-            drawn["precision-recall"],
-        )
-    with histogram:
-        _figure(
-            scene,
-            "histogram",
-            "Scores by class",
-            "square-root scale; dotted: current threshold",
-            drawn["histogram"],
-        )
-    st.caption(words.FIGURES)
-
-
-@cached_by(lambda study, line, dark: (study.scores.evidence.digest, line, dark), entries=16)
-def _drawn(study: ThresholdStudy, line: float | None, dark: bool) -> dict[FigureName, go.Figure]:
-    """Return the figures with the current threshold on them; Plotly needs long to make them."""
-    colours = charts.palette(dark=dark)
-    at_line = None if line is None else study.table.confusion(line)
-    place = None if at_line is None else (1 - at_line.specificity, at_line.sensitivity)
-    return {
-        "roc": figures.roc(study.roc, point=place, colours=colours),
-        "precision-recall": figures.precision_recall(
-            study.precision_recall,
-            prevalence=study.prevalence,
-            in_force=at_line,
-            colours=colours,
-        ),
-        "histogram": figures.histogram(study.histogram, in_force=line, colours=colours),
-    }
-
-
-def calibration_figure(scene: Scene) -> None:
-    """Draw how well the scores are probabilities."""
-    study = scene.study
-    colours = charts.palette(dark=widgets.is_dark())
-    figure = figures.calibration(study.calibration, in_force=scene.line, colours=colours)
-    _figure(scene, "calibration", "Calibration", _calibration_words(study), figure)
-
-
-def decision_figure(scene: Scene) -> None:
-    """Draw from which probability on calling tumour pays at the stated costs."""
-    study, assumed = scene.study, scene.assumptions
-    curve = study.decision_curve(assumed)
-    _figure(
-        scene,
-        "decision",
-        f"Decision curve at {100 * assumed.prevalence:g} %",
-        f"calling tumour pays off from {assumed.fair_probability:.3f}",
-        figures.decision(
-            curve,
-            study.scores_for(curve.probabilities, assumed.prevalence),
-            fair_probability=assumed.fair_probability,
-            colours=charts.palette(dark=widgets.is_dark()),
-        ),
-    )
-
-
-def _calibration_words(study: ThresholdStudy) -> str:
-    bins, line = study.calibration, study.calibration_line
-    slope = "" if isinstance(line, str) else f", slope {line.slope.value:.2f}"
-    return f"expected calibration error {bins.ece:.3f}, Brier score {bins.brier:.3f}{slope}"
-
-
-def _figure(scene: Scene, name: FigureName, title: str, note: str, figure: go.Figure) -> None:
-    st.html(f'<div class="nl-figure"><b>{escape(title)}</b><span>{escape(note)}</span></div>')
-    with st.container(key=f"nl-figure-{name}"):
-        key = f"threshold-{name}-{scene.study.scores.sha256[:8]}"
-        chart(figure, key, f"{title}. {note}")
