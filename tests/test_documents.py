@@ -11,14 +11,14 @@ from tests.browsing import served
 
 
 def test_the_examples_in_python_give_what_they_say(tmp_path: Path) -> None:
-    found = doctest.testfile(
+    outcome = doctest.testfile(
         str(PROJECT / "docs" / "python.md"),
         module_relative=False,
         globs={"folder": str(tmp_path)},
         optionflags=doctest.NORMALIZE_WHITESPACE,
     )
-    assert found.attempted > 10
-    assert not found.failed
+    assert outcome.attempted > 10
+    assert not outcome.failed
 
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # the example is five lines

@@ -147,8 +147,8 @@ def test_an_address_is_for_the_browser_that_was_told_of_it(named: str, path: str
 
     assert answer("http", mine)["status"] == 403
     answer("websocket", mine, "/_stcore/stream")
-    told = answer("http", mine)
-    assert told["status"] == 200
+    reply = answer("http", mine)
+    assert reply["status"] == 200
     assert [answer("http", headers)["status"] for headers in (other, {})] == [403, 403]
 
 

@@ -56,8 +56,8 @@ def write_patches(folder: Path, count: int, data: Path | None) -> None:
     """Write `count` uncompressed TIFFs, of files in a folder or of the drawn samples."""
     folder.mkdir()
     if data is not None:
-        found = sorted(path for path in data.rglob("*.tif"))
-        for path in islice(found, count):
+        paths = sorted(path for path in data.rglob("*.tif"))
+        for path in islice(paths, count):
             (folder / path.name).symlink_to(path.resolve())
         return
     images = decoded(SAMPLES_TABLE)
@@ -136,20 +136,20 @@ def spread_of(seconds: list[float]) -> str:
 
 def gpu_lines(file: Path) -> list[str]:
     """Return what `tests/gpu/check.sh` found, as one table."""
-    found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    results: dict[str, Any] = json.loads(file.read_text("utf-8"))
     lines = [
         "",
-        f"On {found['device']}, PyTorch {found['torch']}:",
+        f"On {results['device']}, PyTorch {results['torch']}:",
         "",
         "| what | found |",
         "|---|--:|",
     ]
-    for name, value in found.items():
-        told = value
+    for name, value in results.items():
+        cell = value
         if isinstance(value, dict):
-            told = f"{value['median']:,.0f} ({value['lowest']:,.0f} to {value['highest']:,.0f})"
+            cell = f"{value['median']:,.0f} ({value['lowest']:,.0f} to {value['highest']:,.0f})"
         if name not in {"device", "torch", "python", "failed"} and not name.endswith("_done_at_s"):
-            lines.append(f"| {name.replace('_', ' ')} | {told} |")
+            lines.append(f"| {name.replace('_', ' ')} | {cell} |")
     return lines
 
 
@@ -186,9 +186,9 @@ def main() -> int:
     lines: list[str] = []
     faults = []
 
-    def tell(*found: str) -> None:
-        lines.extend(found)
-        sys.stdout.write("\n".join(found) + "\n")
+    def tell(*files: str) -> None:
+        lines.extend(files)
+        sys.stdout.write("\n".join(files) + "\n")
         sys.stdout.flush()
 
     tell(f"{described}. {datetime.now(UTC):%d %B %Y}. Shipped model, median of {asked.rounds}.")
@@ -201,10 +201,10 @@ def main() -> int:
             many = count >= MANY
             rounds = 1 if many else asked.rounds
             timings = compare(plain, ways, rounds=rounds, threshold=threshold, once=many)
-            found = len(list(folder.iterdir()))
+            files = len(list(folder.iterdir()))
             warm = "one round, and of the plain loop one pass" if many else "everything warm"
-            tell("", f"{found:,} uncompressed TIFF files, {warm}:", "")
-            tell(*table(timings, found))
+            tell("", f"{files:,} uncompressed TIFF files, {warm}:", "")
+            tell(*table(timings, files))
             faults += [timing.fault for timing in timings.values() if timing.fault]
     tell("", *starts(min(3, asked.rounds)))
     if find_spec("tiatoolbox") is None:

@@ -62,9 +62,9 @@ def waited(page: Page, event: str, expression: str, act: Callable[[], None]) -> 
     """Return the milliseconds from an event to another value of a JavaScript expression."""
     page.evaluate(_WATCH, [event, expression])
     act()
-    found: float = page.wait_for_function("window.waited", timeout=60_000).json_value()
+    milliseconds: float = page.wait_for_function("window.waited", timeout=60_000).json_value()
     page.wait_for_timeout(400)
-    return found
+    return milliseconds
 
 
 def first_page(place: Path, model: Path) -> tuple[float, float]:
@@ -112,8 +112,8 @@ def latencies(page: Page, steps: int) -> dict[str, list[float]]:
         if page.evaluate(_NUMBERS) != at_once:
             raise ValueError(f"At once: {at_once}; answered: {page.evaluate(_NUMBERS)}.")
     # The first switch to a page loads its libraries, once for each process.
-    found = {"slider": slider, "intervals": intervals, "patch detail": detail}
-    return found | {"page switch": switch[len(_PAGES) :]}
+    latencies = {"slider": slider, "intervals": intervals, "patch detail": detail}
+    return latencies | {"page switch": switch[len(_PAGES) :]}
 
 
 def main() -> int:

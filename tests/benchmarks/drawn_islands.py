@@ -126,12 +126,12 @@ def main() -> int:
             write_pyramid(Path(folder) / "drawn.tif", image)
             whole = scored(Path(folder) / "drawn.tif", classifier)
         fewer = coarse_to_fine(whole)
-        found, elsewhere = ratios(find_regions(fewer, 1000.0), tumour)
+        on_islands, elsewhere = ratios(find_regions(fewer, 1000.0), tumour)
         tissue, tried = int(whole.tissue.sum()), int((fewer.state != CellState.UNSCORED).sum())
         lost = lost_squares(whole, fewer)
-        wrong |= bool(lost) or not all(found)
-        every += found
-        areas = " ".join(f"{ratio:.2f}" for ratio in sorted(found))
+        wrong |= bool(lost) or not all(on_islands)
+        every += on_islands
+        areas = " ".join(f"{ratio:.2f}" for ratio in sorted(on_islands))
         sys.stdout.write(
             f"seed {seed}: {tried:,} of {tissue:,} cells, {tissue / tried:.2f} times fewer, "
             f"{lost} squares lost; {elsewhere} regions elsewhere; areas over drawn ones {areas}\n"

@@ -43,8 +43,8 @@ def waited(page: Page, key: str) -> float:
     """Return the milliseconds from a key to another picture."""
     page.evaluate(_WATCH)
     page.keyboard.press(key)
-    found: float = page.wait_for_function("window.waited", timeout=SLOW_MS).json_value()
-    return found
+    milliseconds: float = page.wait_for_function("window.waited", timeout=SLOW_MS).json_value()
+    return milliseconds
 
 
 def batch_page(page: Page, address: str, folder: Path) -> None:

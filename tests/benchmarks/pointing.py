@@ -62,11 +62,11 @@ def ways(classifier: Classifier) -> Iterator[Explainer]:
 
 def measures(batch: CamBatch) -> dict[str, Floats]:
     """Return the measures of each map."""
-    found = [measure_centre(cam) for cam in batch]
+    centres = [measure_centre(cam) for cam in batch]
     return {
-        "share": np.array([one.share or 0.0 for one in found]),
-        "evidence": np.array([one.evidence_centre for one in found]),
-        "pointing": np.array([float(bool(one.peak_in_centre)) for one in found]),
+        "share": np.array([one.share or 0.0 for one in centres]),
+        "evidence": np.array([one.evidence_centre for one in centres]),
+        "pointing": np.array([float(bool(one.peak_in_centre)) for one in centres]),
     }
 
 

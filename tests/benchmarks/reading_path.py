@@ -144,8 +144,8 @@ def main() -> int:
             write_patches(folder, options.patches)
         else:
             folder.mkdir()
-            found = sorted(path for path in options.data.rglob("*.tif"))
-            for path in islice(found, options.patches):
+            paths = sorted(path for path in options.data.rglob("*.tif"))
+            for path in islice(paths, options.patches):
                 shutil.copy(path, folder)
         with served(Path(place) / "data", SHIPPED_MODEL) as address, browser() as opened:
             page = opened.new_page(viewport={"width": 1366, "height": 768})

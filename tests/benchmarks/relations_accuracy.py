@@ -56,14 +56,14 @@ def true_overlaps(images: ImageU8) -> set[tuple[int, int]]:
                     seen.setdefault(tile.tobytes()[:96] + tile[5:9].tobytes(), []).append(
                         (row, y, x)
                     )
-    found = set()
+    related_pairs = set()
     for places in seen.values():
         for k, (a, ya, xa) in enumerate(places):
             for b, yb, xb in places[k + 1 :]:
                 height, width = 96 - abs(ya - yb), 96 - abs(xa - xb)
                 if a != b and height * width >= 0.2 * 96**2:
-                    found.add((a, b))
-    return found
+                    related_pairs.add((a, b))
+    return related_pairs
 
 
 def spliced(one: ImageU8, other: ImageU8, step: int) -> ImageU8:
@@ -88,9 +88,9 @@ def main() -> None:
     pairs = relations.pairs
     say(f"pairs among clean patches: {pairs['kind'].value_counts().to_dict()}")
     reference = true_overlaps(images)
-    found = set(zip(pairs["row_a"], pairs["row_b"], strict=True))
-    say(f"true overlaps by equal bytes: {len(reference)}, found {len(reference & found)}")
-    beyond = found - reference
+    related_pairs = set(zip(pairs["row_a"], pairs["row_b"], strict=True))
+    say(f"true overlaps by equal bytes: {len(reference)}, found {len(reference & related_pairs)}")
+    beyond = related_pairs - reference
     say(f"pairs found that share no such tile: {len(beyond)}")
 
     rng = np.random.default_rng(0)
@@ -110,12 +110,12 @@ def main() -> None:
         ),
     }
     extra: list[ImageU8] = []
-    wanted: list[tuple[int, int]] = []
+    pairs_in: list[tuple[int, int]] = []
     names: list[str] = []
     for name, plan in plans.items():
         for k, row in enumerate(rng.choice(len(images), PLANTED, replace=False)):
             other = images[int(rng.integers(len(images)))]
-            wanted.append((int(row), len(images) + len(extra)))
+            pairs_in.append((int(row), len(images) + len(extra)))
             extra.append(plan(images[row], other, k))
             names.append(name)
     for quality in (None, 75, 90):
@@ -123,7 +123,7 @@ def main() -> None:
             one, other, _ = shifted(seed + 1000 * (quality or 0))
             other = other if quality is None else recompressed(other, quality)
             place = len(images) + len(extra)
-            wanted.append((place, place + 1))
+            pairs_in.append((place, place + 1))
             extra += [one, other]
             names.append(f"drawn, shifts 8..48, JPEG {quality}" if quality else "drawn, shifted")
     everything = np.concatenate([images, np.stack(extra)])
@@ -132,10 +132,10 @@ def main() -> None:
     relations = related(everything, table)
     assert relations is not None
     hits = set(zip(relations.pairs["row_a"], relations.pairs["row_b"], strict=True))
-    result = pd.Series([pair in hits for pair in wanted]).groupby(pd.Series(names), sort=False)
+    result = pd.Series([pair in hits for pair in pairs_in]).groupby(pd.Series(names), sort=False)
     for label, share in result.mean().items():
         say(f"found of planted {label!s:<34} {100 * float(share):6.1f} %")
-    missed = [(n, p) for n, p in zip(names, wanted, strict=True) if p not in hits]
+    missed = [(n, p) for n, p in zip(names, pairs_in, strict=True) if p not in hits]
     for name, (a, b) in missed:
         spread = everything[a][..., 1].std(), everything[b][..., 1].std()
         say(f"  missed {name}: rows {a}, {b}, spread of green {spread[0]:.1f}, {spread[1]:.1f}")

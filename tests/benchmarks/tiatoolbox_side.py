@@ -35,8 +35,8 @@ class _Model(ModelABC):  # type: ignore[misc] # the toolbox has no types
         model: nn.Module, batch_data: torch.Tensor, *, device: str
     ) -> NDArray[np.float32]:
         with torch.inference_mode():
-            found: NDArray[np.float32] = model(batch_data.to(device)).numpy()
-        return found
+            logits: NDArray[np.float32] = model(batch_data.to(device)).numpy()
+        return logits
 
 
 def patch_predictor(

@@ -34,7 +34,7 @@ def loaded_pytorch(lines: list[str]) -> dict[str, bool]:
 
 def test_what_draws_and_scores_nothing_starts_without_pytorch(tmp_path: Path) -> None:
     write_patches(tmp_path / "patches", 4)
-    found = loaded_pytorch(
+    loaded = loaded_pytorch(
         [
             "--help",
             "card",
@@ -44,7 +44,7 @@ def test_what_draws_and_scores_nothing_starts_without_pytorch(tmp_path: Path) ->
             f"score {tmp_path / 'none'} --out {tmp_path / 'scores.csv'}",
         ]
     )
-    assert found == dict.fromkeys(["--help", "card", "verify", "report", "audit", "score"], False)
+    assert loaded == dict.fromkeys(["--help", "card", "verify", "report", "audit", "score"], False)
     assert (tmp_path / "audit" / "report.html").is_file()
 
 

@@ -55,9 +55,9 @@ def test_what_is_broken_is_named(data: Path, toy_bundle: Path) -> None:
     settings = Settings(data_dir=data, model_dir=toy_bundle, device="cpu")
     (data / "review.sqlite").unlink()
     data.chmod(0o755)
-    found = levels(settings)
-    assert found["record of verdicts"] is Grade.BROKEN
-    assert found["data folder"] is Grade.WARNING
+    grades = levels(settings)
+    assert grades["record of verdicts"] is Grade.BROKEN
+    assert grades["data folder"] is Grade.WARNING
     assert levels(Settings(data_dir=data, model_dir=data))["model"] is Grade.BROKEN
     lock = FolderLock(data)
     assert lock.held()
@@ -77,9 +77,9 @@ def test_what_a_power_cut_or_a_full_disk_left_is_named(
     JobStore(settings.jobs_dir).add_server_path("alice", "x", tmp_path)
     (manifest,) = settings.jobs_dir.glob("*/job.json")
     manifest.write_text('{"id": "')
-    found = {check.name: check.detail for check in examine(settings)}
-    assert found["records"] == f"1 line of {record} torn; the others count."
-    assert f"1 job of {settings.jobs_dir} cannot be read ({manifest.parent.name})" in found["jobs"]
+    facts = {check.name: check.detail for check in examine(settings)}
+    assert facts["records"] == f"1 line of {record} torn; the others count."
+    assert f"1 job of {settings.jobs_dir} cannot be read ({manifest.parent.name})" in facts["jobs"]
     room = shutil.disk_usage(data)._replace(free=200 * 2**20)
     monkeypatch.setattr("core.doctor.shutil.disk_usage", lambda _: room)
     assert levels(settings)["free disk"] is Grade.BROKEN
@@ -95,8 +95,8 @@ def test_a_data_folder_that_cannot_be_is_broken(
         (file / "below", Grade.BROKEN),
         (tmp_path / "a" / "b", Grade.WARNING),
     ):
-        found = levels(Settings(data_dir=place, model_dir=toy_bundle, device="cpu"))
-        assert found["data folder"] is level
+        grades = levels(Settings(data_dir=place, model_dir=toy_bundle, device="cpu"))
+        assert grades["data folder"] is level
         assert not (tmp_path / "a").exists()
     kept = tmp_path / "kept"
     (kept / "jobs").mkdir(parents=True, mode=0o700)
@@ -120,12 +120,12 @@ def test_a_data_folder_of_another_account_is_broken_and_not_in_use_or_changed(
     found = {check.name: check for check in examine(settings)}
     assert "in use" not in found
     assert found["record of verdicts"].detail.endswith("Use the account of the app.")
-    told = os.stat
+    real_stat = os.stat
 
     def sealed(path: str, **further: object) -> os.stat_result:
         if data in (Path(path), *Path(path).parents):
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return told(path, **further)  # type: ignore[arg-type]
+        return real_stat(path, **further)  # type: ignore[arg-type]
 
     monkeypatch.setattr("os.stat", sealed)
     checks = list(examine(settings))

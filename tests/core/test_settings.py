@@ -12,16 +12,16 @@ def settings(root: Path) -> Settings:
 
 
 def test_nothing_set_means_the_shipped_model_and_no_reading_on_the_server() -> None:
-    found = Settings.from_environment({})
-    assert found.model_dir == SHIPPED_MODEL
-    assert found.device == "auto"
-    assert found.server_roots == ()
+    settings = Settings.from_environment({})
+    assert settings.model_dir == SHIPPED_MODEL
+    assert settings.device == "auto"
+    assert settings.server_roots == ()
 
 
 def test_every_variable_is_read(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    found = Settings.from_environment(
+    settings = Settings.from_environment(
         {
             "NODELENS_DATA_DIR": str(tmp_path / "data"),
             "NODELENS_MODEL": str(tmp_path / "model"),
@@ -31,7 +31,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
             "NODELENS_MAX_UPLOAD_MIB": "2",
         }
     )
-    assert found == Settings(
+    assert settings == Settings(
         data_dir=tmp_path / "data",
         model_dir=tmp_path / "model",
         device="cpu",
@@ -39,7 +39,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         max_upload_files=7,
         max_upload_bytes=2 * 1024 * 1024,
     )
-    assert found.jobs_dir == tmp_path / "data" / "jobs"
+    assert settings.jobs_dir == tmp_path / "data" / "jobs"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_ways_out_of_the_roots_are_refused_alike_whether_they_exist_or_not(tmp_p
     (tmp_path / "root-2").mkdir()
     (root / "link").symlink_to(tmp_path / "secret")
     (root / "loop").symlink_to(root / "loop")
-    said = set()
+    notes = set()
     for attempt in (
         str(tmp_path / "secret"),
         str(tmp_path / "absent"),
@@ -104,8 +104,8 @@ def test_ways_out_of_the_roots_are_refused_alike_whether_they_exist_or_not(tmp_p
     ):
         with pytest.raises(SourceError) as refusal:
             settings(root).server_source(attempt)
-        said.add(str(refusal.value))
-    assert len(said) == 1
+        notes.add(str(refusal.value))
+    assert len(notes) == 1
 
 
 def test_only_below_a_root_is_it_told_that_nothing_is_there(tmp_path: Path) -> None:

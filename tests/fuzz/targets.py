@@ -97,8 +97,8 @@ def seeds(target: str) -> list[bytes]:
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8))
     if target == "decoder":
         forms = ("TIFF", "PNG", "JPEG", "BMP", "WEBP")
-        found = [_saved(image, form) for form in forms]
-        return found + [_saved(image, "TIFF", compression=c) for c in ("tiff_lzw", "packbits")]
+        saved = [_saved(image, form) for form in forms]
+        return saved + [_saved(image, "TIFF", compression=c) for c in ("tiff_lzw", "packbits")]
     if target == "zip":
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as archive_file:

@@ -99,16 +99,16 @@ def scores(checks: Checks) -> None:
     calls = expected / card.temperature >= threshold
     for precision, most in ((Precision.EXACT, EXACT_TOLERANCE_LOGIT), (Precision.FAST, None)):
         engine = checks.engines[precision] = open_cuda(checks, precision)
-        found = engine.logits(checks.images)
+        logits = engine.logits(checks.images)
         alone = np.concatenate([engine.logits(checks.images[i : i + 1]) for i in range(4)])
-        largest = float(np.abs(found - expected).max())
-        changed = int(((found / card.temperature >= threshold) != calls).sum())
+        largest = float(np.abs(logits - expected).max())
+        changed = int(((logits / card.temperature >= threshold) != calls).sum())
         checks.note(
             **{
                 f"{precision}_engine": engine.description,
                 f"{precision}_largest_difference_logit": largest,
                 f"{precision}_changed_calls": f"{changed} of {len(calls)}",
-                f"{precision}_bits_depend_on_neighbours": bool((alone != found[:4]).any()),
+                f"{precision}_bits_depend_on_neighbours": bool((alone != logits[:4]).any()),
             }
         )
         checks.require(
@@ -125,8 +125,8 @@ def engine_alone(checks: Checks) -> None:
     data = np.resize(checks.images, (checks.many, *checks.images.shape[1:]))
     for precision in Precision:
         engine = checks.engines[precision]
-        found = rate(lambda engine=engine: engine.logits(data), len(data))  # type: ignore[misc]
-        checks.note(**{f"{precision}_engine_alone_per_s": found})
+        measured_rate = rate(lambda engine=engine: engine.logits(data), len(data))  # type: ignore[misc]
+        checks.note(**{f"{precision}_engine_alone_per_s": measured_rate})
     few = data[: max(8, checks.many // 8)]
     engine = checks.engines[Precision.EXACT]
     one = rate(lambda: engine.logits(few), len(few))["median"]
@@ -170,12 +170,12 @@ def whole_runs(checks: Checks) -> None:
                     with closing(journal):
                         run_scoring(source, classifier, journal)
 
-            found = rate(run, patches)
+            measured_rate = rate(run, patches)
             alone = checks.found[f"{precision}_engine_alone_per_s"]["median"]
-            share = found["median"] / alone
+            share = measured_rate["median"] / alone
             checks.note(
                 **{
-                    f"{precision}_{name}_per_s": found,
+                    f"{precision}_{name}_per_s": measured_rate,
                     f"{precision}_{name}_share_of_engine": round(share, 3),
                 }
             )
@@ -193,9 +193,9 @@ def variants(checks: Checks) -> None:
     for precision in Precision:
         for options in ({"graphs": False}, {"batch_size": 64}, {"batch_size": 512}):
             engine = open_cuda(checks, precision, **options)
-            found = rate(lambda engine=engine: engine.logits(data), len(data), 2)  # type: ignore[misc]
+            measured_rate = rate(lambda engine=engine: engine.logits(data), len(data), 2)  # type: ignore[misc]
             name = "_".join(f"{key}_{value}" for key, value in options.items())
-            checks.note(**{f"{precision}_{name}_per_s": found})
+            checks.note(**{f"{precision}_{name}_per_s": measured_rate})
 
 
 def training(checks: Checks) -> None:

@@ -210,9 +210,9 @@ def test_trials_are_ranked_by_folds_where_asked(unknown: Path, tmp_path: Path) -
 
 
 def test_the_next_step_after_kaggles_data_says_what_a_random_split_costs(tmp_path: Path) -> None:
-    told = next_step(tmp_path)
-    assert "--random-split" in told
-    assert "too good" in told
+    sentence = next_step(tmp_path)
+    assert "--random-split" in sentence
+    assert "too good" in sentence
     (tmp_path / "camelyonpatch_level_2_split_train_x.h5").touch()
     assert "--random-split" not in next_step(tmp_path)
 

@@ -42,8 +42,8 @@ def test_the_best_recipe_is_the_trial_with_the_highest_auc(unbroken: Path) -> No
     assert len(ranked) == 3
     best = load_recipe(str(unbroken / "best.toml"))
     config = json.loads((unbroken / ranked[0]["run"] / "config.json").read_text("utf-8"))
-    found = {**recipe_values(best), "name": "tiny"}
-    assert found == config["config"]["recipe"]
+    best_recipe = {**recipe_values(best), "name": "tiny"}
+    assert best_recipe == config["config"]["recipe"]
     assert best.schedule.learning_rate == ranked[0]["parameters"]["schedule.learning_rate"]
 
 

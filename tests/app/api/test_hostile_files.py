@@ -65,8 +65,8 @@ def test_hostile_files_have_rows_with_reasons_and_good_ones_their_scores(
     assert len(rows) == 64
     assert all(row["reason"] for row in rows if row["status"] != "scored")
     assert sum(row["status"] == "failed" for row in rows) > 20
-    found = [rows[place * 8]["logit"] for place in range(len(good))]
-    assert found == pytest.approx(toy_classifier.engine.logits(good).tolist(), abs=1e-4)
+    logits = [rows[place * 8]["logit"] for place in range(len(good))]
+    assert logits == pytest.approx(toy_classifier.engine.logits(good).tolist(), abs=1e-4)
 
 
 def test_whoever_asks_meanwhile_gets_an_answer(client: TestClient) -> None:

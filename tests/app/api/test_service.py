@@ -189,18 +189,20 @@ def test_a_data_folder_that_may_not_be_read_is_told_by_readyz_without_its_path()
         raise PermissionError(errno.EACCES, "Permission denied", "/srv/data/operating_points")
 
     with asked_by(api_of(sealed)) as service:
-        said = check_problem(service.get("/readyz"), 503)
-    assert said.startswith("The data folder cannot be used: this user has no permission.")
-    assert "/srv" not in said
+        problem = check_problem(service.get("/readyz"), 503)
+    assert problem.startswith("The data folder cannot be used: this user has no permission.")
+    assert "/srv" not in problem
 
 
 def test_the_page_of_the_routes_loads_nothing_from_anywhere(client: TestClient) -> None:
     answer = client.get("/api/v1/docs")
     assert answer.headers["content-type"].startswith("text/html")
     schema = client.get("/api/v1/openapi.json").json()
-    told = [f"{method.upper()} {path}" for path, ways in schema["paths"].items() for method in ways]
-    assert len(told) > 8
-    assert [one for one in told if f"<code>{one}</code>" not in answer.text] == []
+    served = [
+        f"{method.upper()} {path}" for path, ways in schema["paths"].items() for method in ways
+    ]
+    assert len(served) > 8
+    assert [one for one in served if f"<code>{one}</code>" not in answer.text] == []
     assert set(re.findall(r"<(script|link|img|iframe)", answer.text)) == set()
     for name in re.findall(r'href="#(\w+)"', answer.text):
         assert f'id="{name}"' in answer.text
@@ -229,8 +231,8 @@ def test_thirty_two_clients_at_once_get_their_own_scores(
         return [row["logit"] for row in rows]
 
     with ThreadPoolExecutor(32) as pool:
-        found = [logit for pair in pool.map(ask, range(32)) for logit in pair]
-    assert found == pytest.approx(expected.tolist(), abs=1e-4)
+        logits = [logit for pair in pool.map(ask, range(32)) for logit in pair]
+    assert logits == pytest.approx(expected.tolist(), abs=1e-4)
 
 
 def test_patches_of_several_requests_share_a_pass(

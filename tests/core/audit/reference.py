@@ -37,17 +37,17 @@ def measure_plainly(image: NDArray[np.uint8]) -> dict[str, float]:
         "haematoxylin": stains[:, 0].reshape(96, 96),
         "eosin": stains[:, 1].reshape(96, 96),
     }
-    found: dict[str, float] = {}
+    measures: dict[str, float] = {}
     hue, weight = hue_and_chroma(rgb)
     for region, mask in REGIONS.items():
         for name, plane in planes.items():
-            found[f"{region}_{name}_mean"] = plane[mask].mean()
-            found[f"{region}_{name}_sd"] = plane[mask].std()
+            measures[f"{region}_{name}_mean"] = plane[mask].mean()
+            measures[f"{region}_{name}_sd"] = plane[mask].std()
         turning = (weight[mask] * np.exp(1j * hue[mask])).sum()
-        found[f"{region}_hue_mean"] = float(np.degrees(np.angle(turning)) % 360)
-    found |= quality(rgb, saturation, hue)
-    found["channel_sd"] = rgb.std(axis=(0, 1)).max()
-    return found
+        measures[f"{region}_hue_mean"] = float(np.degrees(np.angle(turning)) % 360)
+    measures |= quality(rgb, saturation, hue)
+    measures["channel_sd"] = rgb.std(axis=(0, 1)).max()
+    return measures
 
 
 def hue_and_chroma(rgb: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -48,9 +48,9 @@ def audited(
 
 
 def ids_of(audit: Audit, kind: str) -> set[str]:
-    found = [each for each in audit.findings() if each.kind == kind]
-    rows = [row for each in found for row in each.rows]
-    return set(audit.patches["id"].iloc[rows]) | {name for each in found for name in each.ids}
+    of_kind = [each for each in audit.findings() if each.kind == kind]
+    rows = [row for each in of_kind for row in each.rows]
+    return set(audit.patches["id"].iloc[rows]) | {name for each in of_kind for name in each.ids}
 
 
 def test_every_planted_fault_is_found_and_nothing_else_is_blamed(
@@ -103,10 +103,10 @@ def test_a_stopped_audit_continues_to_the_same_tables(
     resumed = audited(planted.root, tmp_path / "out", resume=True)
     assert resumed.progress.complete
     for name in ("patches", "balance", "associations"):
-        found, expected = resumed.table(name), unbroken.table(name)
-        assert found is not None
+        table, expected = resumed.table(name), unbroken.table(name)
+        assert table is not None
         assert expected is not None
-        pd.testing.assert_frame_equal(found, expected)
+        pd.testing.assert_frame_equal(table, expected)
     assert resumed.findings() == unbroken.findings()
 
 
@@ -227,8 +227,8 @@ def test_no_finding_is_said_twice(clean_set: Path, tmp_path: Path) -> None:
     for first in ("ring_saturation_mean", "centre_saturation_mean"):
         is_first = table["measure"] == first
         rows = pd.concat([table[is_first], table[~is_first]])
-        found = find(audit.patches, {"associations": rows}.get, QualityLimits())
-        telling = [one.headline for one in found if one.kind.endswith("tells-label")]
+        findings = find(audit.patches, {"associations": rows}.get, QualityLimits())
+        telling = [one.headline for one in findings if one.kind.endswith("tells-label")]
         assert len(set(telling)) == len(telling) == (1 if first.startswith("ring") else 2)
 
 

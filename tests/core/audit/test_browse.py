@@ -23,9 +23,9 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> AuditView:
 
 
 def test_a_selection_in_the_histogram_is_the_rows_in_its_bins(view: AuditView) -> None:
-    found = distribution(view, "grey_mean")
-    assert found is not None
-    low, high = float(found.edges[3]), float(found.edges[20])
+    histogram = distribution(view, "grey_mean")
+    assert histogram is not None
+    low, high = float(histogram.edges[3]), float(histogram.edges[20])
     shown = PatchChoice.parse(f"bins:grey_mean|tumour:{low!r}:{high!r}")
     values = view.patches["grey_mean"]
     expected = view.patches[(values >= low) & (values <= high) & (view.patches["label"] == 1)]
@@ -41,9 +41,9 @@ def test_a_selection_in_the_histogram_is_the_rows_in_its_bins(view: AuditView) -
 
 def test_every_readable_patch_is_counted_in_a_histogram_once(view: AuditView) -> None:
     known = int(view.patches["grey_mean"].notna().sum())
-    found = distribution(view, "grey_mean")
-    assert found is not None
-    assert sum(int(count.sum()) for count in found.counts.values()) + found.outside == known
+    histogram = distribution(view, "grey_mean")
+    assert histogram is not None
+    assert sum(int(count.sum()) for count in histogram.counts.values()) + histogram.outside == known
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,8 @@ def test_a_link_that_names_nothing_shows_everything(view: AuditView, text: str) 
 
 def test_filters_keep_only_what_passes_all_of_them(view: AuditView) -> None:
     everything = choose(view, PatchChoice())
-    wanted = PatchFilter(frozenset({"tumour"}), frozenset({"train"}), text="s2")
-    rows = listed(view, everything, wanted)
+    patch_filter = PatchFilter(frozenset({"tumour"}), frozenset({"train"}), text="s2")
+    rows = listed(view, everything, patch_filter)
     part = view.patches.iloc[rows]
     assert len(part) > 2
     assert set(part["label"]) == {1}

@@ -30,12 +30,12 @@ class Upload(io.BytesIO):
 
 
 def uploads(names: list[str]) -> list[Upload]:
-    found = []
+    progress = []
     for name, image in zip(names, noise_patches(len(names)), strict=True):
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "PNG")
-        found.append(Upload(name, buffer.getvalue()))
-    return found
+        progress.append(Upload(name, buffer.getvalue()))
+    return progress
 
 
 def test_uploaded_tables_tell_label_slide_and_split(tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def test_scores_of_other_patches_are_refused_and_the_audit_stays(tmp_path: Path)
     assert store.progress(job).state == "done"
     lines = ["id;prob_tumour", *(f"p{n};{'0,9' if n in {1, 2, 3, 5} else '0,1'}" for n in range(8))]
     store.keep_scores_in(job, "s.csv", "\n".join(lines).encode(), out_of_fold=True)
-    found = finished(store, job).table("label_candidates")
-    assert found is not None
-    assert {"p2", "p7"} >= set(found["id"]) != set()
+    candidates = finished(store, job).table("label_candidates")
+    assert candidates is not None
+    assert {"p2", "p7"} >= set(candidates["id"]) != set()
 
 
 def test_a_table_that_was_read_is_no_patch(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_scores_of_now_are_those_of_scoring_and_their_map_is_the_features_pca(
     expected = PCA(2).fit_transform(features)
     np.testing.assert_allclose(np.abs(scores[["x", "y"]]), np.abs(expected), atol=1e-3)
     assert audit.table("label_candidates") is not None
-    told: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     with store.inputs(job).source as source:
-        judge(audit.patches, source, toy_classifier, lambda *counts: told.append(counts))
-    assert (told[0], told[-1]) == ((0, 10), (10, 10))  # before the first patch, too
+        judge(audit.patches, source, toy_classifier, lambda *counts: steps.append(counts))
+    assert (steps[0], steps[-1]) == ((0, 10), (10, 10))  # before the first patch, too

@@ -153,16 +153,16 @@ def test_the_input_transform_equals_scale_subtract_divide() -> None:
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     transform = InputTransform(Preprocessing(mean=tuple(mean), std=tuple(std)))
     expected = ((images / 255.0) - mean) / std
-    found = transform(torch.from_numpy(images)).permute(0, 2, 3, 1).numpy()
-    np.testing.assert_allclose(found, expected, atol=2e-6)
+    transformed = transform(torch.from_numpy(images)).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(transformed, expected, atol=2e-6)
 
 
 def test_a_crop_takes_the_centre_and_only_a_wish_resizes() -> None:
     images = noise_patches(2)
     plain = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
     crop = InputTransform(Preprocessing(crop_px=32, input_size_px=32, **plain))
-    found = crop(torch.from_numpy(images)).permute(0, 2, 3, 1).numpy()
-    np.testing.assert_allclose(found, images[:, 32:64, 32:64] / 255.0, atol=1e-6)
+    transformed = crop(torch.from_numpy(images)).permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(transformed, images[:, 32:64, 32:64] / 255.0, atol=1e-6)
     larger = InputTransform(Preprocessing(input_size_px=192, **plain))
     assert larger(torch.from_numpy(images)).shape == (2, 3, 192, 192)
 

@@ -49,8 +49,8 @@ def test_ratios_of_distances_are_those_of_mahalanobis(random: np.random.Generato
     inverse = np.linalg.inv(correlations * np.outer(spread, spread))
     patches = _correlated(random, 20, shift=0.7)
     expected = np.array([mahalanobis(one, train.mean(axis=0), inverse) for one in patches])
-    found = domain.distances(patches)
-    np.testing.assert_allclose(found / found[0], expected / expected[0], rtol=2e-3)
+    distances = domain.distances(patches)
+    np.testing.assert_allclose(distances / distances[0], expected / expected[0], rtol=2e-3)
 
 
 def test_a_shifted_set_is_unlike(random: np.random.Generator) -> None:

@@ -122,8 +122,8 @@ def test_its_parts_make_the_whole_and_memory_layout_does_not_matter() -> None:
         expected = network(inputs)
         assert torch.equal(network.forward_head(features), expected)  # type: ignore[operator]
         network.to(memory_format=torch.channels_last)
-        found = network(inputs.contiguous(memory_format=torch.channels_last))
-    torch.testing.assert_close(found, expected)
+        outputs = network(inputs.contiguous(memory_format=torch.channels_last))
+    torch.testing.assert_close(outputs, expected)
 
 
 def test_an_input_too_small_for_it_is_refused() -> None:

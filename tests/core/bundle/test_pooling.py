@@ -59,10 +59,10 @@ def test_attention_starts_as_the_mean_and_then_weighs_cells() -> None:
     torch.testing.assert_close(pool(features), features.mean(dim=(2, 3)))
     torch.nn.init.normal_(pool.score.weight, std=5.0)
     cells = features.flatten(2)  # (N, C, cells)
-    found = pool(features)
-    assert (found <= cells.amax(dim=2)).all()
-    assert (found >= cells.amin(dim=2)).all()
-    assert not torch.allclose(found, features.mean(dim=(2, 3)), atol=0.01)
+    pooled = pool(features)
+    assert (pooled <= cells.amax(dim=2)).all()
+    assert (pooled >= cells.amin(dim=2)).all()
+    assert not torch.allclose(pooled, features.mean(dim=(2, 3)), atol=0.01)
 
 
 @pytest.mark.parametrize("pooling", ["gem", "attention"])

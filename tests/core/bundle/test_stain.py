@@ -46,10 +46,10 @@ def by_the_paper(image: ImageU8) -> NDArray[np.float64]:
 
 
 def test_drawn_tissue_is_normalised_as_the_paper_says(tissue: ImageU8) -> None:
-    found = normalise_stains(planes(tissue)).permute(0, 2, 3, 1).numpy()
+    normalised = normalise_stains(planes(tissue)).permute(0, 2, 3, 1).numpy()
     expected = np.stack([by_the_paper(image) for image in tissue])
-    np.testing.assert_allclose(found, expected, atol=0.05)
-    assert np.abs(found - tissue).mean() > 5  # and that is a change
+    np.testing.assert_allclose(normalised, expected, atol=0.05)
+    assert np.abs(normalised - tissue).mean() > 5  # and that is a change
 
 
 def test_one_tissue_stained_in_two_ways_looks_alike_afterwards(tissue: ImageU8) -> None:
@@ -88,20 +88,20 @@ def _one_pixel(image: ImageU8) -> ImageU8:
 )
 def test_a_patch_without_two_stains_is_left_as_it_is(make: Any, tissue: ImageU8) -> None:  # noqa: ANN401 - a row above
     images = np.stack([make(tissue[0]), tissue[1]])
-    found = normalise_stains(planes(images))
-    assert torch.equal(found[0], planes(images)[0])
-    assert not torch.equal(found[1], planes(images)[1])
-    assert torch.isfinite(found).all()
+    normalised = normalise_stains(planes(images))
+    assert torch.equal(normalised[0], planes(images)[0])
+    assert not torch.equal(normalised[1], planes(images)[1])
+    assert torch.isfinite(normalised).all()
 
 
 def test_noise_of_any_kind_stays_within_the_range() -> None:
     rng = np.random.default_rng(0)
     for width in (2, 20, 200, 256):
         images = rng.integers(0, width, (8, 96, 96, 3), dtype=np.uint8)
-        found = normalise_stains(planes(images))
-        assert torch.isfinite(found).all()
-        assert found.min() >= 0
-        assert found.max() <= 255
+        normalised = normalise_stains(planes(images))
+        assert torch.isfinite(normalised).all()
+        assert normalised.min() >= 0
+        assert normalised.max() <= 255
 
 
 def test_a_network_of_the_centre_does_not_see_the_ring_by_its_stains(tissue: ImageU8) -> None:

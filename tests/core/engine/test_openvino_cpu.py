@@ -27,15 +27,15 @@ def engine(toy_classifier: Classifier) -> OpenVinoEngine:
 
 def test_logits_evidence_and_features_are_those_of_pytorch(engine: OpenVinoEngine) -> None:
     images = noise_patches(9)
-    found, expected = engine.details(images), engine.pytorch().details(images)
-    np.testing.assert_array_equal(found.logits, engine.logits(images))
-    np.testing.assert_allclose(found.logits, expected.logits, atol=1e-4)
-    assert found.features is not None
+    converted, expected = engine.details(images), engine.pytorch().details(images)
+    np.testing.assert_array_equal(converted.logits, engine.logits(images))
+    np.testing.assert_allclose(converted.logits, expected.logits, atol=1e-4)
+    assert converted.features is not None
     assert expected.features is not None
-    np.testing.assert_allclose(found.features, expected.features, atol=1e-4)
-    assert found.evidence is not None
+    np.testing.assert_allclose(converted.features, expected.features, atol=1e-4)
+    assert converted.evidence is not None
     assert expected.evidence is not None
-    np.testing.assert_allclose(found.evidence, expected.evidence, atol=1e-4)
+    np.testing.assert_allclose(converted.evidence, expected.evidence, atol=1e-4)
 
 
 def test_a_logit_is_the_same_bits_whatever_stands_beside_it(engine: OpenVinoEngine) -> None:

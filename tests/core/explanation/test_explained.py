@@ -133,10 +133,10 @@ def test_lists_are_sorted_by_the_measure_and_unknown_ones_come_last(
     known.measure(collection.positions[:3], known.tests())
     rows = known.rows(collection.positions)
     for order in ORDERS.values():
-        found = [order.get(rows[at]) for at in listed(rows, [], order)]
-        values = [value for value in found if value is not None]
+        measures = [order.get(rows[at]) for at in listed(rows, [], order)]
+        values = [value for value in measures if value is not None]
         assert values == sorted(values, reverse=not order.lowest_first)
-        assert found[: len(values)] == values
+        assert measures[: len(values)] == values
     weak = listed(rows, ["Weak evidence"], ORDERS["Weakest evidence"])
     factors = {at: row.explanation.odds_factor for at, row in rows.items() if row.explanation}
     assert set(weak) == {at for at, factor in factors.items() if factor and factor < 2}

@@ -116,8 +116,8 @@ def test_with_the_centre_weighed_apart_the_closed_form_equals_hires_cam(
     classifier = open_random("resnet18", 1, None, (), "centre-and-context")
     images = noise_patches(3)
     exact = Explainer(classifier, method=Method.CAM).maps(images).values
-    found = Explainer(classifier, method=Method.HIRES_CAM).maps(images).values
-    np.testing.assert_allclose(found / np.abs(exact).max(), exact / np.abs(exact).max(), 0, 1e-4)
+    maps = Explainer(classifier, method=Method.HIRES_CAM).maps(images).values
+    np.testing.assert_allclose(maps / np.abs(exact).max(), exact / np.abs(exact).max(), 0, 1e-4)
 
 
 @pytest.mark.parametrize("name", ["test_efficientnet", "tf_efficientnet_lite0", "resnet18"])
@@ -129,10 +129,8 @@ def test_the_closed_form_equals_grad_cam_and_hires_cam_before_clipping(
     images = noise_patches(3)
     exact = Explainer(classifier, method=Method.CAM, target=target).maps(images).values
     for method in (Method.GRAD_CAM, Method.HIRES_CAM):
-        found = Explainer(classifier, method=method, target=target).maps(images).values
-        np.testing.assert_allclose(
-            found / np.abs(exact).max(), exact / np.abs(exact).max(), 0, 1e-4
-        )
+        maps = Explainer(classifier, method=method, target=target).maps(images).values
+        np.testing.assert_allclose(maps / np.abs(exact).max(), exact / np.abs(exact).max(), 0, 1e-4)
 
 
 @pytest.mark.parametrize(
@@ -153,11 +151,11 @@ def test_gradient_methods_equal_those_of_the_library_once_stretched(
 ) -> None:
     classifier = open_random(*network)
     images = noise_patches(3)
-    found = Explainer(classifier, method=method, layer=layer, target=target).maps(images)
+    maps = Explainer(classifier, method=method, layer=layer, target=target).maps(images)
     expected = library_maps(classifier, method, layer, images, target.sign)
     # Grad-CAM++ divides by sums that may nearly cancel: it enlarges the rounding of the two passes.
     tolerance = 1e-3 if method is Method.GRAD_CAM_PLUS_PLUS else 1e-4
-    np.testing.assert_allclose(as_the_library_scales(found.values), expected, atol=tolerance)
+    np.testing.assert_allclose(as_the_library_scales(maps.values), expected, atol=tolerance)
 
 
 @pytest.mark.parametrize("method", sorted(set(Method) - {Method.CAM, Method.REPLACEMENT}))

@@ -86,11 +86,11 @@ def test_the_controls_that_come_with_a_map_are_those_of_gradients(
     explainer = Explainer(classifier, target=target)
     assert explainer.brings_controls
     images = noise_patches(2)
-    found = explainer.maps(images).controls
+    controls = explainer.maps(images).controls
     expected = ControlHeads(explainer, None, 0).maps(images)
-    assert found is not None
-    assert found.shape == (19, 2, 6, 6)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+    assert controls is not None
+    assert controls.shape == (19, 2, 6, 6)
+    np.testing.assert_allclose(controls, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
 
 
 def test_the_test_leaves_the_model_as_it_was_and_repeats_itself(open_random: OpenRandom) -> None:

@@ -77,12 +77,12 @@ def test_nothing_is_drawn_where_the_model_does_not_look() -> None:
 @pytest.mark.parametrize("zoom", [1, 2, 4, 7])
 def test_the_box_frames_the_centre_in_two_tones_without_covering_it(zoom: int) -> None:
     image = np.full((96, 96, 3), 128, np.uint8)
-    found = draw_patch_box(image, OverlayStyle(zoom=zoom))
-    assert found.shape == (96 * zoom, 96 * zoom, 3)
+    picture = draw_patch_box(image, OverlayStyle(zoom=zoom))
+    assert picture.shape == (96 * zoom, 96 * zoom, 3)
     centre = slice(32 * zoom, 64 * zoom)
-    assert (found[centre, centre] == 128).all()
-    assert (found[32 * zoom - 1, centre] == 255).all()
-    assert (found == 0).all(axis=2).any()
+    assert (picture[centre, centre] == 128).all()
+    assert (picture[32 * zoom - 1, centre] == 255).all()
+    assert (picture == 0).all(axis=2).any()
 
 
 def test_interpolation_keeps_the_middles_of_the_cells_in_place() -> None:
@@ -143,9 +143,9 @@ def test_a_smooth_map_is_that_of_pytorch_grad_cam_at_the_size_of_the_patch() -> 
     values = np.random.default_rng(0).random((6, 6), np.float32)
     expected = scale_cam_image(values[None], (96, 96))[0]
     low, high = float(values.min()), float(values.max())
-    found = cam(((values - low) / (high - low)).tolist())
+    scaled = cam(((values - low) / (high - low)).tolist())
     black = np.zeros((96, 96, 3), np.uint8)
-    drawn = draw_overlay(black, found, scale=1, style=replace(BARE, smooth=True))
+    drawn = draw_overlay(black, scaled, scale=1, style=replace(BARE, smooth=True))
     viridis = matplotlib.colormaps["viridis"](expected)[..., :3]
     coloured = 255 * viridis * expected[..., None] ** 0.75
     np.testing.assert_allclose(drawn, coloured, atol=4)  # a step of the 256 colours, rounded

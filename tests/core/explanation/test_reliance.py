@@ -76,8 +76,8 @@ def test_calls_that_hang_on_either_or_on_both_regions_are_told_apart(
 def test_the_rises_of_both_regions_sum_to_what_the_patch_has_above_the_filler(
     toy_classifier: Classifier,
 ) -> None:
-    for found in CentreTest(toy_classifier).run(noise_patches(2)):
-        for one in found.fillers:
+    for reliance in CentreTest(toy_classifier).run(noise_patches(2)):
+        for one in reliance.fillers:
             assert one.centre_rise_logit + one.ring_rise_logit == pytest.approx(
                 one.logit_original - one.logit_neither
             )
@@ -86,15 +86,15 @@ def test_the_rises_of_both_regions_sum_to_what_the_patch_has_above_the_filler(
 def test_the_score_is_bounded_and_lies_within_the_spread_of_alike_fillers(
     toy_classifier: Classifier,
 ) -> None:
-    for found in CentreTest(toy_classifier).run(noise_patches(4)):
-        assert [one.kind for one in found.fillers] == [
+    for reliance in CentreTest(toy_classifier).run(noise_patches(4)):
+        assert [one.kind for one in reliance.fillers] == [
             FillerKind.BLUR,
             FillerKind.MEAN,
             *[FillerKind.DONOR] * 3,
         ]
-        assert 0 <= found.low <= found.high <= 1
-        assert 0 <= found.score <= 1
-        assert found.spread >= 0
+        assert 0 <= reliance.low <= reliance.high <= 1
+        assert 0 <= reliance.score <= 1
+        assert reliance.spread >= 0
 
 
 def test_the_pictures_keep_what_they_say_and_replace_the_rest(toy_classifier: Classifier) -> None:

@@ -11,14 +11,14 @@ def test_the_eight_scores_are_those_of_the_engine_with_their_spread(
 ) -> None:
     images = noise_patches(3)
     expected = toy_classifier.engine.d4_logits(images)
-    for found, eight in zip(score_views(toy_classifier, images), expected, strict=True):
-        np.testing.assert_array_equal(found.logits, eight)
-        assert found.mean_logit == pytest.approx(eight.mean())
-        assert found.sd_logit == pytest.approx(eight.std(), abs=1e-6)
+    for views, eight in zip(score_views(toy_classifier, images), expected, strict=True):
+        np.testing.assert_array_equal(views.logits, eight)
+        assert views.mean_logit == pytest.approx(eight.mean())
+        assert views.sd_logit == pytest.approx(eight.std(), abs=1e-6)
 
 
 def test_flips_count_the_orientations_that_are_called_otherwise_than_the_given_one() -> None:
     prob = np.array([0.6, 0.4, 0.5, 0.9, 0.1, 0.6, 0.6, 0.6])
-    found = D4Views(np.zeros(8, np.float32), prob, threshold=0.5)
-    assert found.flips == 2
-    assert found.calls.tolist() == [True, False, True, True, False, True, True, True]
+    views = D4Views(np.zeros(8, np.float32), prob, threshold=0.5)
+    assert views.flips == 2
+    assert views.calls.tolist() == [True, False, True, True, False, True, True, True]

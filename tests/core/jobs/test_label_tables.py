@@ -89,9 +89,9 @@ def test_labels_in_a_folder_on_the_server_are_read_and_are_no_patch(tmp_path: Pa
     store = JobStore(tmp_path / "jobs", server_roots=[root])
     job = store.add_server_path("t" * 43, "ours", root / "ours")
     with store.open(job) as source:
-        told = {entry.path: (entry.label, entry.slide) for entry in source.entries}
+        labels = {entry.path: (entry.label, entry.slide) for entry in source.entries}
         notes = " ".join(source.notes)
-    assert told == {"patch-000.png": (1, "A"), "patch-001.png": (None, None)}
+    assert labels == {"patch-000.png": (1, "A"), "patch-001.png": (None, None)}
     assert "notes.csv is not used as labels" in notes
     assert "secret.csv links to a place that this installation may not read" in notes
 

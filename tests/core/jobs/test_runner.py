@@ -124,10 +124,10 @@ def test_the_log_tells_where_work_broke_and_no_message(caplog: pytest.LogCapture
     with caplog.at_level(logging.INFO, "nodelens"):
         task = Breaks("breaks")
         task.run()
-    told = [record.__dict__["nodelens_facts"] for record in caplog.records]
+    events = [record.__dict__["nodelens_facts"] for record in caplog.records]
     assert [record.msg for record in caplog.records] == ["job.began", "job.broke", "job.ended"]
-    assert told[1]["error"].startswith("ValueError at test_runner.py:")
-    assert "JONES" not in str(told)
+    assert events[1]["error"].startswith("ValueError at test_runner.py:")
+    assert "JONES" not in str(events)
 
 
 def test_a_task_in_line_knows_how_many_are_before_it() -> None:

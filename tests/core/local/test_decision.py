@@ -138,8 +138,8 @@ def test_the_pdf_has_two_pages_and_states_data_numbers_decision_and_who(
     assert plain(suffices_sentence(found)) in first
     assert decision.point is not None
     assert f"{decision.point.threshold:.4f}" in second
-    for said in ("Dr A", "As agreed.", decision.version, "20.0"):
-        assert said in second
+    for fact in ("Dr A", "As agreed.", decision.version, "20.0"):
+        assert fact in second
     for page in (first, second):
         assert "Research software, not a medical device" in page
 

@@ -38,21 +38,21 @@ def found_in(rows: list[ScoreRow], card: Card) -> Findings:
 def test_labels_that_follow_the_scores_without_exception_are_doubted(card: Card) -> None:
     rows = local_rows(card)
     derived = [replace(row, label=int((row.prob_tumour or 0) >= 0.5)) for row in rows]
-    said = "made from these scores"
-    assert not any(said in caution for caution in found_in(rows, card).cautions)
-    assert any(said in caution for caution in found_in(derived, card).cautions)
+    remark = "made from these scores"
+    assert not any(remark in caution for caution in found_in(rows, card).cautions)
+    assert any(remark in caution for caution in found_in(derived, card).cautions)
 
 
 def test_numbers_are_scikit_learns_from_the_csv_of_the_batch(card: Card) -> None:
     rows = local_rows(card)
-    found = found_in(rows, card)
+    findings = found_in(rows, card)
     table = pd.read_csv(BytesIO(rows_csv(rows)))
     flagged = table["prob_tumour"] >= card.operating_point.threshold
-    here = {claim.name: claim.here.value for claim in found.claims}
+    here = {claim.name: claim.here.value for claim in findings.claims}
     assert here["auroc"] == pytest.approx(roc_auc_score(table["label"], table["prob_tumour"]))
     assert here["sensitivity"] == pytest.approx(recall_score(table["label"], flagged))
     assert here["specificity"] == pytest.approx(recall_score(1 - table["label"], ~flagged))
-    calibration = found.calibration
+    calibration = findings.calibration
     assert calibration.brier == pytest.approx(
         brier_score_loss(table["label"], table["prob_tumour"]), abs=1e-6
     )
@@ -62,7 +62,11 @@ def test_numbers_are_scikit_learns_from_the_csv_of_the_batch(card: Card) -> None
     assert (calibration.intercept, calibration.slope.value) == pytest.approx(
         tuple(fitted.params), abs=1e-3
     )
-    assert (found.patches, found.positives, found.slides) == (300, table["label"].sum(), 12)
+    assert (findings.patches, findings.positives, findings.slides) == (
+        300,
+        table["label"].sum(),
+        12,
+    )
 
 
 def test_intervals_are_over_slides_where_they_are_known_else_by_patches(card: Card) -> None:
@@ -81,16 +85,16 @@ def many(card: Card) -> list[ScoreRow]:
 
 
 def test_what_is_still_needed_makes_the_interval_as_narrow_as_wanted(card: Card) -> None:
-    found = found_in(local_rows(card, slides=None, patches=60), card)
-    assert not found.suffices
-    for one in found.needed:
+    findings = found_in(local_rows(card, slides=None, patches=60), card)
+    assert not findings.suffices
+    for one in findings.needed:
         assert one.more is not None
         assert one.more > 0
         n = one.have + one.more
         low, high = proportion_confint(one.rate.value * n, n, method="wilson")
         assert high - low <= WANTED_WIDTH + 1e-9
         assert one.rate.width > WANTED_WIDTH
-    assert "More patches are needed." in suffices_sentence(found)
+    assert "More patches are needed." in suffices_sentence(findings)
     assert found_in(many(card), card).suffices
 
 
@@ -99,19 +103,19 @@ def test_tumour_from_one_slide_only_cannot_tell(card: Card) -> None:
         replace(row, slide="T" if row.label else f"N{n % 6}")
         for n, row in enumerate(local_rows(card))
     ]
-    found = found_in(rows, card)
-    sensitivity = found.needed[0]
+    findings = found_in(rows, card)
+    sensitivity = findings.needed[0]
     assert (sensitivity.by, sensitivity.have, sensitivity.more) == ("slides", 1, None)
-    sentence = suffices_sentence(found)
+    sentence = suffices_sentence(findings)
     assert "Sensitivity cannot be judged from fewer than two slides with tumour patches" in sentence
 
 
 def test_patches_of_unknown_slide_are_not_said_to_be_a_slide(card: Card) -> None:
     rows = local_rows(card)
     rows = [replace(row, slide=row.slide if n % 5 else None) for n, row in enumerate(rows)]
-    found = found_in(rows, card)
-    assert (found.slides, [one.have for one in found.needed]) == (12, [13, 13])
-    sentence = suffices_sentence(found)
+    findings = found_in(rows, card)
+    assert (findings.slides, [one.have for one in findings.needed]) == (12, [13, 13])
+    sentence = suffices_sentence(findings)
     assert "more slides with tumour patches, similar to yours, would" in sentence
     assert "13" not in sentence
 
@@ -134,8 +138,8 @@ def test_a_claim_is_read_off_the_interval_found_here(here: Measured, reading: St
 
 def test_patches_unlike_the_training_data_are_counted_among_the_labelled(card: Card) -> None:
     rows = local_rows(card, unlike=40)
-    found = found_in(rows, card)
-    assert (found.unlike, found.unlike_is_rare) == (40, True)
+    findings = found_in(rows, card)
+    assert (findings.unlike, findings.unlike_is_rare) == (40, True)
     assert not found_in(local_rows(card, unlike=2), card).unlike_is_rare
     without = [replace(row, label=None) if n < 40 else row for n, row in enumerate(rows)]
     assert found_in(without, card).unlike == 0
@@ -180,8 +184,8 @@ def test_patches_that_the_model_knows_are_said_where_no_slide_is_known(card: Car
     known = bundle_scores(SHIPPED_MODEL, card).ids.tolist()
     rows = local_rows(card, slides=None)
     taken = [replace(row, id=known[n] if n < 250 else row.id) for n, row in enumerate(rows)]
-    said = "250 of 300 patches have the names of patches that the model was trained on and its"
-    assert said in " ".join(found_in(taken, card).cautions)
+    remark = "250 of 300 patches have the names of patches that the model was trained on and its"
+    assert remark in " ".join(found_in(taken, card).cautions)
     assert "have the names" not in " ".join(found_in(rows, card).cautions)
 
 
@@ -200,7 +204,7 @@ def test_scores_of_another_model_or_temperature_and_one_class_are_refused(card: 
 
 
 def test_findings_survive_their_file(card: Card, tmp_path: Path) -> None:
-    found = found_in(local_rows(card, slides=None, patches=60), card)
-    again = Findings.model_validate_json(found.model_dump_json())
-    assert again.model_dump_json() == found.model_dump_json()
+    findings = found_in(local_rows(card, slides=None, patches=60), card)
+    again = Findings.model_validate_json(findings.model_dump_json())
+    assert again.model_dump_json() == findings.model_dump_json()
     assert np.isnan(again.claims[0].here.design_effect)

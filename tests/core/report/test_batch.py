@@ -34,21 +34,21 @@ def test_a_batch_that_nobody_reviewed_is_reported_with_every_input_and_maps_of_t
     places = {row.sha256: number for number, row in enumerate(rows)}
 
     def picture(sha256: str) -> ImageU8:
-        found = source.read(places[sha256])
-        assert isinstance(found, Patch)
-        return found.image_rgb_u8
+        patch = source.read(places[sha256])
+        assert isinstance(patch, Patch)
+        return patch.image_rgb_u8
 
     batch = ScoredBatch("Node 7", datetime(2026, 1, 2, 3, 4, tzinfo=UTC), rows)
     assert len(batch.pictured) == 24
-    told: list[float] = []
+    shares: list[float] = []
     maps = report_maps(
         [rows[at].sha256 for at in batch.pictured],
         toy_classifier.model_id,
         lambda: MapMaker(toy_classifier, tmp_path / "checks.jsonl"),
         picture,
-        on_progress=told.append,
+        on_progress=shares.append,
     )
-    assert told == [number / 24 for number in range(1, 25)]
+    assert shares == [number / 24 for number in range(1, 25)]
     content = batch_pdf(batch, picture, maps)
     assert content == batch_pdf(batch, picture, maps)
     text = text_of(content)

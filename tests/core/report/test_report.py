@@ -92,9 +92,9 @@ def test_a_pseudonymised_report_holds_no_name_file_slide_or_comment(tmp_path: Pa
     store, _ = read_case(tmp_path)
     named = everything(report_of(store.record(), "c1"))
     hidden = everything(report_of(store.record(), "c1", hide=Pseudonyms(b"k" * 32)))
-    for told in ("Ann", "Mustermann", "B26-", "Łukasz", "toy c1"):
-        assert told in named
-        assert told not in hidden
+    for secret in ("Ann", "Mustermann", "B26-", "Łukasz", "toy c1"):
+        assert secret in named
+        assert secret not in hidden
     assert "reader-" in hidden
 
 

@@ -68,10 +68,10 @@ def test_a_hidden_export_tells_no_name_file_slide_hash_or_text(
     write_corrected_labels(tmp_path / "l.csv", labels, head=store.head())
     files = [(tmp_path / name).read_text("utf-8") for name in ("v.csv", "l.csv")]
     parquet = verdict_table(record, hide=hide).to_csv()
-    told = ["Ann", "Bob", "patch-00", "toy c1", "=1+1", *(link.hash for link in store.links())]
-    told += [patch.sha256 for patch in record.case("c1").patches]
+    secrets = ["Ann", "Bob", "patch-00", "toy c1", "=1+1", *(link.hash for link in store.links())]
+    secrets += [patch.sha256 for patch in record.case("c1").patches]
     for text in (*files, parquet):
-        assert [name for name in told if name in text] == []
+        assert [name for name in secrets if name in text] == []
         assert "s0," not in text
     plain = verdict_table(record)
     hidden = verdict_table(record, hide=hide)

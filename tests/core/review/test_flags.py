@@ -39,19 +39,19 @@ def read_twice(tmp_path: Path, pairs: list[tuple[Verdict, Verdict]]) -> ReviewSt
 def test_what_the_ai_changed_is_counted_without_any_label(tmp_path: Path) -> None:
     pairs = [(T, N), (N, T), (T, T), (T, N), (N, X), (X, T), (N, N)]
     store = read_twice(tmp_path, pairs)
-    found = ai_changes(current_verdicts(store.record()))
-    assert found.table == ((1, 2, 0), (1, 1, 1), (1, 0, 0))
-    assert (found.read, found.changed) == (7, 5)
-    assert found.to_model == 3  # patches 0, 1 and 5
-    assert found.from_model == 2  # patches 3 and 4
-    assert found.otherwise == 0
+    changes = ai_changes(current_verdicts(store.record()))
+    assert changes.table == ((1, 2, 0), (1, 1, 1), (1, 0, 0))
+    assert (changes.read, changes.changed) == (7, 5)
+    assert changes.to_model == 3  # patches 0, 1 and 5
+    assert changes.from_model == 2  # patches 3 and 4
+    assert changes.otherwise == 0
 
 
 def test_a_patch_is_flagged_for_each_reason_that_holds_and_for_no_other(tmp_path: Path) -> None:
     store = read_twice(tmp_path, [(N, N), (T, N), (X, X)])
-    found = read_patches(current_verdicts(store.record()))
-    assert [patch.number for patch in found] == [1, 2, 3]
-    assert [patch.reasons for patch in found] == [
+    patches = read_patches(current_verdicts(store.record()))
+    assert [patch.number for patch in patches] == [1, 2, 3]
+    assert [patch.reasons for patch in patches] == [
         (),
         (Reason.AGAINST_MODEL, Reason.CHANGED),
         (Reason.CANNOT_JUDGE,),

@@ -44,8 +44,8 @@ def test_training_takes_the_corrected_labels_in_place_of_the_old_ones(
     store.append(case)
     wrong = (2, 3, 17)
     for task in wrong:
-        said = Verdict.NO_TUMOUR if before.labels[task] else Verdict.TUMOUR
-        store.append(given(case, "Ann", task, said))
+        verdict = Verdict.NO_TUMOUR if before.labels[task] else Verdict.TUMOUR
+        store.append(given(case, "Ann", task, verdict))
     store.append(given(case, "Ann", 20, Verdict.CANNOT_JUDGE))
     rows = corrected_labels(store.record(), ["c1"])
     write_corrected_labels(kaggle / "train_labels.csv", rows, head=store.head())

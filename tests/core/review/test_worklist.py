@@ -57,7 +57,7 @@ def test_patches_without_the_measure_come_last() -> None:
     assert order_of(worklist) == list("32104")
     with pytest.raises(ReviewError, match="Choose another order"):
         build_worklist(
-            [replace(found, d4_sd_logit=None) for found in some],
+            [replace(candidate, d4_sd_logit=None) for candidate in some],
             WorklistPlan(order=CaseOrder.D4_SPREAD),
             threshold=0.5,
         )
@@ -132,5 +132,5 @@ def test_candidates_are_distinct_images_that_could_be_read() -> None:
         row("broken", Status.FAILED, sha256_of_number(2)),
         row("flat", Status.WITHHELD, sha256_of_number(3)),
     ]
-    found = candidates_of(rows)
-    assert [candidate.patch.id for candidate in found] == ["a", "flat"]
+    candidates = candidates_of(rows)
+    assert [candidate.patch.id for candidate in candidates] == ["a", "flat"]

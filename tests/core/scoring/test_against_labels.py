@@ -28,9 +28,9 @@ def batch(count: int = 200, seed: int = 3) -> list[ScoreRow]:
 
 
 def checked(rows: list[ScoreRow]) -> LabelCheck:
-    found = check_labels(rows)
-    assert found is not None
-    return found
+    check = check_labels(rows)
+    assert check is not None
+    return check
 
 
 def test_rates_and_area_are_those_of_scikit_learn() -> None:
@@ -41,14 +41,14 @@ def test_rates_and_area_are_those_of_scikit_learn() -> None:
     assert check.auroc.value == pytest.approx(
         roc_auc_score(labels, [row.prob_tumour for row in rows])
     )
-    wanted = {
+    expected = {
         "sensitivity": recall_score(labels, calls),
         "specificity": recall_score(labels, calls, pos_label=0),
         "ppv": precision_score(labels, calls),
         "npv": precision_score(labels, calls, pos_label=0),
         "accuracy": accuracy_score(labels, calls),
     }
-    assert {name: rate.value for name, rate in check.rates.items()} == pytest.approx(wanted)
+    assert {name: rate.value for name, rate in check.rates.items()} == pytest.approx(expected)
     (tn, fp), (fn, tp) = confusion_matrix(labels, calls)
     assert [check.counts[key] for key in ((0, 0), (0, 1), (1, 0), (1, 1))] == [tn, fp, fn, tp]
 

@@ -49,14 +49,14 @@ def test_every_real_patch_has_a_visible_grad_cam_that_is_the_library_s_own(pcam_
     assert len(images) == 59
     explainer = Explainer(classifier)
     assert explainer.brings_controls  # of the closed form
-    found = explainer.maps(images).values
+    maps = explainer.maps(images).values
     engine = classifier.engine.pytorch()
     layer = engine.network.get_submodule(explainer.layer.name)
     with GradCAM(model=engine.network, target_layers=[layer]) as cam:
         inputs = engine.transform(torch.from_numpy(images)).requires_grad_()
         expected = cam(inputs, [lambda output: output[0]] * len(images))
     side = expected.shape[1:][::-1]
-    ours = scale_cam_image(scale_cam_image(np.maximum(found, 0), side))
+    ours = scale_cam_image(scale_cam_image(np.maximum(maps, 0), side))
     np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-3)
     style = OverlayStyle(contour=False, centre_box=False)
     for image, explanation in zip(images, explainer.explain(images), strict=True):

@@ -36,10 +36,10 @@ def effect(batch: Batch, threshold: float, lower: float | None, at_most: int = 2
 
 
 def test_a_lower_threshold_flags_more_and_says_which(rows: list[ScoreRow]) -> None:
-    found = effect(Batch.of("b", rows), 0.2, None)
-    assert (found.patches, found.before, found.after) == (5, (3, 2, 0), (4, 1, 0))
-    assert found.changed == 1
-    assert [(c.position, c.before, c.after) for c in found.changes] == [(2, 0, 1)]
+    change = effect(Batch.of("b", rows), 0.2, None)
+    assert (change.patches, change.before, change.after) == (5, (3, 2, 0), (4, 1, 0))
+    assert change.changed == 1
+    assert [(c.position, c.before, c.after) for c in change.changes] == [(2, 0, 1)]
 
 
 def test_the_threshold_in_force_changes_nothing(rows: list[ScoreRow]) -> None:
@@ -68,8 +68,8 @@ def test_only_the_changes_nearest_to_the_threshold_are_named(rows: list[ScoreRow
 
 
 def test_a_batch_without_scores_is_empty_not_an_error(rows: list[ScoreRow]) -> None:
-    found = effect(Batch.of("b", [rows[1]], temperature=2.0), 0.2, None)
-    assert (found.patches, found.changed) == (0, 0)
+    change = effect(Batch.of("b", [rows[1]], temperature=2.0), 0.2, None)
+    assert (change.patches, change.changed) == (0, 0)
 
 
 def replace_point(threshold: float, lower: float) -> OperatingPoint:

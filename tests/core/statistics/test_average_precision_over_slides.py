@@ -24,17 +24,17 @@ def by_scikit_learn(bootstrap: SlideBootstrap) -> list[float]:
 
 def test_replicates_equal_scikit_learn_up_to_2000_distinct_scores(evidence: Evidence) -> None:
     bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(0), replicates=20)
-    found = average_precision_over_slides(bootstrap, OperatingTable.of(evidence))
-    assert found.measured.value == pytest.approx(
+    resampled = average_precision_over_slides(bootstrap, OperatingTable.of(evidence))
+    assert resampled.measured.value == pytest.approx(
         average_precision_score(evidence.labels, evidence.scores), abs=1e-12
     )
-    np.testing.assert_allclose(found.replicates, by_scikit_learn(bootstrap), atol=1e-9)
+    np.testing.assert_allclose(resampled.replicates, by_scikit_learn(bootstrap), atol=1e-9)
 
 
 def test_beyond_that_replicates_are_within_a_ten_thousandth(
     make: Callable[..., Evidence],
 ) -> None:
     bootstrap = SlideBootstrap.of(make(rows=30_000, slides=60), np.random.default_rng(1), 20)
-    found = average_precision_over_slides(bootstrap, OperatingTable.of(bootstrap.evidence))
-    np.testing.assert_allclose(found.replicates, by_scikit_learn(bootstrap), atol=1e-4)
-    assert found.measured.covers(found.measured.value)
+    resampled = average_precision_over_slides(bootstrap, OperatingTable.of(bootstrap.evidence))
+    np.testing.assert_allclose(resampled.replicates, by_scikit_learn(bootstrap), atol=1e-4)
+    assert resampled.measured.covers(resampled.measured.value)

@@ -73,10 +73,10 @@ def test_the_slide_sandwich_equals_statsmodels(evidence: Evidence) -> None:
         disp=0, cov_type="cluster", cov_kwds={"groups": evidence.slide_codes}
     )
     quantile = student_t.ppf(0.975, len(evidence.slide_names) - 1)
-    found = calibration_line(evidence).slope.width / 2 / quantile
+    error = calibration_line(evidence).slope.width / 2 / quantile
     # statsmodels also corrects for the number of rows, which is not what is random here.
     rows = len(evidence)
-    assert found == pytest.approx(model.bse[1] / np.sqrt((rows - 1) / (rows - 2)), rel=1e-5)
+    assert error == pytest.approx(model.bse[1] / np.sqrt((rows - 1) / (rows - 2)), rel=1e-5)
 
 
 def test_perfect_probabilities_have_slope_one_and_intercept_zero() -> None:

@@ -30,8 +30,8 @@ def test_every_replicate_of_the_area_equals_scikit_learn_on_the_resampled_rows(
     evidence: Evidence,
 ) -> None:
     bootstrap = SlideBootstrap.of(evidence, np.random.default_rng(0), replicates=30)
-    found = bootstrap.win_matrix.auroc(bootstrap.draws)
-    for draw, area in zip(bootstrap.draws, found, strict=True):
+    areas = bootstrap.win_matrix.auroc(bootstrap.draws)
+    for draw, area in zip(bootstrap.draws, areas, strict=True):
         rows = rows_of(evidence, draw)
         labels = evidence.labels[rows]
         if labels.all() or not labels.any():
@@ -93,8 +93,8 @@ def test_shuffled_slides_have_a_design_effect_near_one() -> None:
 
 def test_the_same_seed_gives_the_same_interval(evidence: Evidence) -> None:
     one, two = (SlideBootstrap.of(evidence, np.random.default_rng(6)).auroc() for _ in range(2))
-    for found, again in ((one.measured, two.measured), (one.percentile, two.percentile)):
-        assert (found.low, found.high) == (again.low, again.high)
+    for first, again in ((one.measured, two.measured), (one.percentile, two.percentile)):
+        assert (first.low, first.high) == (again.low, again.high)
 
 
 def test_without_slides_nothing_is_resampled() -> None:
@@ -108,7 +108,7 @@ def test_without_slides_nothing_is_resampled() -> None:
 def test_f1_carries_the_interval_of_the_jaccard_index(evidence: Evidence) -> None:
     counts = SlideCounts.of(evidence, 0.5)
     jaccard = slide_rate(counts.tp, counts.tp + counts.fp + counts.fn)
-    found = counts.rate("f1")
-    assert found.value == pytest.approx(f1_score(evidence.labels, evidence.scores >= 0.5))
-    assert found.low == pytest.approx(2 * jaccard.low / (1 + jaccard.low))
-    assert found.covers(found.value)
+    f1 = counts.rate("f1")
+    assert f1.value == pytest.approx(f1_score(evidence.labels, evidence.scores >= 0.5))
+    assert f1.low == pytest.approx(2 * jaccard.low / (1 + jaccard.low))
+    assert f1.covers(f1.value)

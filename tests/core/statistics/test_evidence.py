@@ -60,8 +60,8 @@ def test_the_digest_tells_evidence_apart_and_nothing_else() -> None:
 
 
 def test_the_digest_is_the_one_that_was_written_down() -> None:
-    found = Evidence.of([0, 1], [0.25, 0.75], ["a", "b"]).digest
-    assert found == "e93d6899b51974bb9cd6e99e05c5f463eea8d6982d5b5d87e5fa7f80174374ac"
+    digest = Evidence.of([0, 1], [0.25, 0.75], ["a", "b"]).digest
+    assert digest == "e93d6899b51974bb9cd6e99e05c5f463eea8d6982d5b5d87e5fa7f80174374ac"
 
 
 def test_slides_are_coded_in_alphabetical_order() -> None:

@@ -13,12 +13,12 @@ from core.statistics.intervals import QUANTILE, UPPER, wilson_bounds
 @given(st.integers(1, 100_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_equals_scipy_and_statsmodels(pair: tuple[int, int]) -> None:
     successes, trials = pair
-    found = wilson_interval(successes, trials)
+    wilson = wilson_interval(successes, trials)
     reference = binomtest(successes, trials).proportion_ci(method="wilson")
-    assert (found.low, found.high) == pytest.approx((reference.low, reference.high), abs=1e-12)
+    assert (wilson.low, wilson.high) == pytest.approx((reference.low, reference.high), abs=1e-12)
     other = proportion_confint(successes, trials, method="wilson")
-    assert (found.low, found.high) == pytest.approx(other, abs=1e-9)
-    assert found.covers(successes / trials)
+    assert (wilson.low, wilson.high) == pytest.approx(other, abs=1e-9)
+    assert wilson.covers(successes / trials)
 
 
 def test_wilson_bounds_take_arrays_and_leave_nothing_undefined_as_a_number() -> None:

@@ -27,9 +27,9 @@ def test_area_equals_scikit_learn(evidence: Evidence) -> None:
 def test_standard_error_equals_delong_from_the_definition(evidence: Evidence) -> None:
     area, ones, zeros = slow_delong(evidence.labels, evidence.scores)
     variance = ones.var(ddof=1) / len(ones) + zeros.var(ddof=1) / len(zeros)
-    found = auroc(evidence)
-    assert found.value == pytest.approx(area, abs=1e-12)
-    assert found.standard_error == pytest.approx(np.sqrt(variance), rel=1e-9)
+    ranking = auroc(evidence)
+    assert ranking.value == pytest.approx(area, abs=1e-12)
+    assert ranking.standard_error == pytest.approx(np.sqrt(variance), rel=1e-9)
 
 
 def test_the_standard_error_gives_the_plain_interval_of_the_confidenceinterval_package(

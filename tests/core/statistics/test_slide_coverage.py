@@ -48,14 +48,14 @@ def test_from_20_slides_on_the_interval_covers_93_to_97_percent(
 
 
 def test_averaged_over_those_settings_it_covers_95_percent() -> None:
-    found = [
+    covered = [
         coverage(slides, rate, correlation, spread)
         for slides in (20, 30, 50, 100, 200)
         for rate in (0.8, 0.9, 0.95)
         for correlation in (0.05, 0.2, 0.4)
         for spread in (0.5, 1.0)
     ]
-    assert np.mean(found) == pytest.approx(0.953, abs=0.005)
+    assert np.mean(covered) == pytest.approx(0.953, abs=0.005)
 
 
 @pytest.mark.parametrize("slides", [10, 15])

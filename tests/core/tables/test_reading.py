@@ -75,7 +75,7 @@ def test_the_same_table_is_read_however_it_is_written(data: bytes) -> None:
     ],
 )
 def test_what_is_mended_is_said_with_its_number(data: bytes, note: str) -> None:
-    assert any(note in said for said in parse_table("t.csv", data).notes)
+    assert any(note in note_given for note_given in parse_table("t.csv", data).notes)
 
 
 def test_unknown_cells_of_a_column_that_nobody_reads_are_not_worth_a_note() -> None:
@@ -116,8 +116,8 @@ def test_what_could_mean_two_things_is_refused(data: bytes, refusal: str) -> Non
 
 
 def test_decimal_commas_are_numbers_and_names_keep_theirs() -> None:
-    found = rows(b"id;score\n1,5;0,125\n")
-    assert found == {"id": ["1,5"], "score": ["0.125"]}
+    cells = rows(b"id;score\n1,5;0,125\n")
+    assert cells == {"id": ["1,5"], "score": ["0.125"]}
 
 
 def test_a_patch_called_nan_keeps_its_name() -> None:
@@ -285,8 +285,8 @@ def test_slides_that_may_be_one_are_told_and_stay_two(cells: str, told: bool) ->
 
 @pytest.mark.parametrize("word", ["?", "-", "missing", "N.A."])
 def test_a_word_for_unknown_is_no_slide_and_no_missing_id(word: str) -> None:
-    found = rows(f"id,slide,remark\n{word},{word},{word}\n".encode())
-    assert found == {"id": [word], "slide": [""], "remark": [word]}
+    cells = rows(f"id,slide,remark\n{word},{word},{word}\n".encode())
+    assert cells == {"id": [word], "slide": [""], "remark": [word]}
 
 
 def test_parquet_is_read_by_its_contents_with_text_in_bytes_and_whole_numbers_whole() -> None:
@@ -336,14 +336,14 @@ def test_a_table_that_would_fill_the_memory_is_refused_however_well_it_is_packed
 
 
 def test_the_names_that_scripts_use_are_guessed_and_others_are_not() -> None:
-    wanted = ("label", "score", "id", "slide")
-    assert guessed_columns(["file", "y", "prob", "wsi"], wanted) == {
+    names = ("label", "score", "id", "slide")
+    assert guessed_columns(["file", "y", "prob", "wsi"], names) == {
         "label": "y",
         "score": "prob",
         "id": "file",
         "slide": "wsi",
     }
-    assert guessed_columns(["svar", "wert"], wanted)["label"] is None
+    assert guessed_columns(["svar", "wert"], names)["label"] is None
     assert guessed_columns(["dateiname", "befund", "schnitt"], ("id", "label", "slide")) == {
         "id": "dateiname",
         "label": "befund",
@@ -353,7 +353,7 @@ def test_the_names_that_scripts_use_are_guessed_and_others_are_not() -> None:
         "id": "fichier",
         "label": "étiquette",
     }
-    assert guessed_columns(["y", "label"], wanted)["label"] == "label"
+    assert guessed_columns(["y", "label"], names)["label"] == "label"
 
 
 def test_columns_are_named_as_the_file_spells_them_and_read_in_any_capitals() -> None:

@@ -33,11 +33,11 @@ def test_at_its_own_prevalence_the_values_are_those_of_the_table() -> None:
 
 def test_the_interval_is_the_published_logit_delta_form() -> None:
     # Mercaldo et al. 2007, var(logit PPV) = (1 - se) / (se n1) + sp / ((1 - sp) n0).
-    found, _ = predictive_values(TABLE, prevalence=0.1)
+    ppv, _ = predictive_values(TABLE, prevalence=0.1)
     half = 1.959963985 * np.sqrt(0.1 / 0.9 / 100 + 0.8 / 0.2 / 200)
     odds = np.log(0.5)
     expected = [1 / (1 + np.exp(-(odds - half))), 1 / (1 + np.exp(-(odds + half)))]
-    assert [found.low, found.high] == pytest.approx(expected)
+    assert [ppv.low, ppv.high] == pytest.approx(expected)
 
 
 def test_the_interval_covers_as_it_says() -> None:
@@ -46,17 +46,17 @@ def test_the_interval_covers_as_it_says() -> None:
     hits = np.zeros(2)
     true = predictive_values(Confusion(0.5, tp=85, fp=10, fn=15, tn=90), 0.05)
     for a, d in zip(tp.tolist(), tn.tolist(), strict=True):
-        found = predictive_values(Confusion(0.5, tp=a, fp=400 - d, fn=200 - a, tn=d), 0.05)
-        hits += [one.covers(is_.value) for one, is_ in zip(found, true, strict=True)]
+        values = predictive_values(Confusion(0.5, tp=a, fp=400 - d, fn=200 - a, tn=d), 0.05)
+        hits += [one.covers(is_.value) for one, is_ in zip(values, true, strict=True)]
     assert (hits >= 930).all()
     assert (hits <= 970).all()
 
 
 def test_expected_cost_of_the_model_and_of_doing_all_or_nothing() -> None:
-    found = expected_cost(TABLE, Assumptions(0.1, 20, 1))
-    assert found.model == pytest.approx(0.1 * 20 * 0.1 + 0.9 * 1 * 0.2)
-    assert found.flag_all == pytest.approx(0.9)
-    assert found.flag_none == pytest.approx(2.0)
+    cost = expected_cost(TABLE, Assumptions(0.1, 20, 1))
+    assert cost.model == pytest.approx(0.1 * 20 * 0.1 + 0.9 * 1 * 0.2)
+    assert cost.flag_all == pytest.approx(0.9)
+    assert cost.flag_none == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize("prevalence", [0.4, 0.05])
@@ -73,11 +73,11 @@ def test_net_benefit_equals_dcurves(evidence: Evidence, prevalence: float) -> No
             prevalence=prevalence,
         )
     of_model = reference[reference["model"] == "m"]
-    found = decision_curve(OperatingTable.of(evidence), of_model["threshold"], prevalence)
-    np.testing.assert_allclose(found.model, of_model["net_benefit"], atol=1e-9)
+    curve = decision_curve(OperatingTable.of(evidence), of_model["threshold"], prevalence)
+    np.testing.assert_allclose(curve.model, of_model["net_benefit"], atol=1e-9)
     of_all = reference[reference["model"] == "all"]["net_benefit"]
-    np.testing.assert_allclose(found.flag_all, of_all, atol=1e-9)
-    assert not found.flag_none.any()
+    np.testing.assert_allclose(curve.flag_all, of_all, atol=1e-9)
+    assert not curve.flag_none.any()
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,10 @@ def every_table(evidence: Evidence) -> list[tuple[float, int, int]]:
 def test_choices_equal_a_search_over_every_score(evidence: Evidence) -> None:
     positives, negatives = evidence.n_positive, evidence.n_negative
     tables = every_table(evidence)
-    wanted = next(t for t, tp, _ in tables if tp / positives >= 0.9)
-    assert choose(SensitivityAtLeast(0.9), evidence).threshold == wanted
-    wanted = [t for t, _, fp in tables if 1 - fp / negatives >= 0.8][-1]
-    assert choose(SpecificityAtLeast(0.8), evidence).threshold == wanted
+    expected = next(t for t, tp, _ in tables if tp / positives >= 0.9)
+    assert choose(SensitivityAtLeast(0.9), evidence).threshold == expected
+    expected = [t for t, _, fp in tables if 1 - fp / negatives >= 0.8][-1]
+    assert choose(SpecificityAtLeast(0.8), evidence).threshold == expected
     cost = [0.2 * 5 * (1 - tp / positives) + 0.8 * fp / negatives for _, tp, fp in tables]
     table = OperatingTable.of(evidence)
     least = choose(LeastExpectedCost(Assumptions(0.2, 5, 1)), evidence)
@@ -86,8 +86,8 @@ def test_the_wilson_rule_is_the_first_score_whose_bound_reaches_the_target(
         interval = binomtest(tp, positives).proportion_ci(method="wilson")
         return float(interval.low)
 
-    wanted = next(t for t, tp, _ in every_table(evidence) if low(tp) >= 0.7)
-    assert choose(SensitivityAtLeast(0.7, by="wilson"), evidence).threshold == wanted
+    expected = next(t for t, tp, _ in every_table(evidence) if low(tp) >= 0.7)
+    assert choose(SensitivityAtLeast(0.7, by="wilson"), evidence).threshold == expected
 
 
 def test_the_slide_rule_is_the_first_score_whose_slide_bound_reaches_the_target(
@@ -102,8 +102,8 @@ def test_the_slide_rule_is_the_first_score_whose_slide_bound_reaches_the_target(
     assert bound(chosen, "sensitivity") >= 0.2
     if len(scores) <= 1000:
         assert chosen == next(t for t in scores if bound(t, "sensitivity") >= 0.2)
-        wanted = [t for t in scores if bound(t, "specificity") >= 0.2][-1]
-        assert choose(SpecificityAtLeast(0.2, by="slides"), evidence).threshold == wanted
+        expected = [t for t in scores if bound(t, "specificity") >= 0.2][-1]
+        assert choose(SpecificityAtLeast(0.2, by="slides"), evidence).threshold == expected
 
 
 def test_a_bound_asks_for_a_lower_threshold_than_the_estimate(evidence: Evidence) -> None:

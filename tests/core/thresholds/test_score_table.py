@@ -99,8 +99,8 @@ def test_the_good_rows_are_used_if_asked_and_the_others_counted_with_their_reaso
     with pytest.raises(BadRowsError, match=r"t.csv: 4 of 120 rows cannot be used") as refused:
         read_scores_csv("t.csv", data)
     assert refused.value.good == 116
-    for said in ("3 for their label (line 6: 'vielleicht'; line 10: empty; line 12: '2')",):
-        assert said in str(refused.value)
+    for remark in ("3 for their label (line 6: 'vielleicht'; line 10: empty; line 12: '2')",):
+        assert remark in str(refused.value)
     assert "2 for their score (line 12: '-3.5'; line 21: '93 %')" in str(refused.value)
     scores = read_scores_csv("t.csv", data, good_rows=True)
     kept = np.delete(np.arange(120), [4, 8, 10, 19])
@@ -136,8 +136,8 @@ def test_copies_are_counted_and_an_id_with_two_labels_is_refused() -> None:
     table = pd.DataFrame({"id": ["a", "b", "a", "a.tif", "c"], "label": [1, 0, 1, 1, 1]})
     table = table.assign(score=0.5)
     scores = read_scores_csv("t.csv", table.to_csv(index=False).encode())
-    said = "2 rows with an id that appeared before (a)."
-    assert any(doubt.startswith(said) for doubt in scores.doubts)
+    remark = "2 rows with an id that appeared before (a)."
+    assert any(doubt.startswith(remark) for doubt in scores.doubts)
     assert len(scores.evidence) == 5
     table.loc[3, "label"] = 0
     with pytest.raises(SourceError, match=r"t\.csv gives 1 id more than one label \(a\)"):

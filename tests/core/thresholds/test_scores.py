@@ -80,9 +80,9 @@ def test_one_class_is_refused_in_words() -> None:
 
 def test_the_bundles_scores_come_with_its_temperature(toy_bundle: Path) -> None:
     card = read_card(toy_bundle)
-    found = bundle_scores(toy_bundle, card)
-    assert (len(found.evidence), found.temperature, found.model_id) == (60, 1.5, card.model_id)
-    assert found.source is Source.BUNDLE
+    scores = bundle_scores(toy_bundle, card)
+    assert (len(scores.evidence), scores.temperature, scores.model_id) == (60, 1.5, card.model_id)
+    assert scores.source is Source.BUNDLE
 
 
 def test_scores_whose_temperature_was_fitted_on_half_of_them_say_so(toy_bundle: Path) -> None:
@@ -125,19 +125,21 @@ def labelled_rows(**changes: object) -> list[ScoreRow]:
 
 def test_a_labelled_batch_is_read_as_its_own_csv() -> None:
     rows = [replace(row, slide=f"S{n % 3}") for n, row in enumerate(labelled_rows())]
-    found, read = batch_scores("batch", rows), read_scores_csv("b.csv", rows_csv(rows))
-    assert found.evidence.labels.tolist() == read.evidence.labels.tolist()
-    np.testing.assert_allclose(found.evidence.scores, read.evidence.scores, atol=1e-9)
-    assert (found.slides, found.ids.tolist()) == (read.slides, read.ids.tolist())
-    assert (found.temperature, found.model_id) == (read.temperature, read.model_id) == (1.5, "toy")
-    assert found.source is Source.BATCH
+    scores, read = batch_scores("batch", rows), read_scores_csv("b.csv", rows_csv(rows))
+    assert scores.evidence.labels.tolist() == read.evidence.labels.tolist()
+    np.testing.assert_allclose(scores.evidence.scores, read.evidence.scores, atol=1e-9)
+    assert (scores.slides, scores.ids.tolist()) == (read.slides, read.ids.tolist())
+    assert (
+        (scores.temperature, scores.model_id) == (read.temperature, read.model_id) == (1.5, "toy")
+    )
+    assert scores.source is Source.BATCH
 
 
 def test_patches_without_label_or_score_do_not_count() -> None:
     unread = toy_row(label=1, prob_tumour=None, status=Status.FAILED)
-    found = batch_scores("batch", [*labelled_rows(), toy_row(), unread])
-    assert len(found.evidence) == 6
-    assert found.evidence.slides is None
+    scores = batch_scores("batch", [*labelled_rows(), toy_row(), unread])
+    assert len(scores.evidence) == 6
+    assert scores.evidence.slides is None
     with pytest.raises(EvidenceError, match="No scored patch of batch has a label"):
         batch_scores("batch", [toy_row(), unread])
 

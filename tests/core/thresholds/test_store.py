@@ -153,8 +153,8 @@ def test_openings_of_a_test_set_are_recorded_in_order(
     point = store.lock(decision(toy_classifier), by="Dr A")
     store.record_opening(point, by="Dr A", scores_sha256="2" * 64)
     store.record_opening(point, by="Dr B", scores_sha256="2" * 64)
-    found = store.openings(point.weights_sha256)
-    assert [(entry["opened_by"], entry["version"]) for entry in found] == [
+    openings = store.openings(point.weights_sha256)
+    assert [(entry["opened_by"], entry["version"]) for entry in openings] == [
         ("Dr A", "v1"),
         ("Dr B", "v1"),
     ]

@@ -63,13 +63,13 @@ def test_values_at_a_stated_prevalence_follow_bayes(study: ThresholdStudy) -> No
 
 
 def test_the_slide_table_is_the_engines_and_worst_first(study: ThresholdStudy) -> None:
-    found = study.slides_at(0.4)
-    for mine, engine in zip(found, slide_table(study.scores.evidence, 0.4), strict=True):
+    rows = study.slides_at(0.4)
+    for mine, engine in zip(rows, slide_table(study.scores.evidence, 0.4), strict=True):
         for name in ("slide", "n", "missed", "false_alarms", "error_rate", "small"):
             assert getattr(mine, name) == getattr(engine, name)
         assert mine.sensitivity == pytest.approx(engine.sensitivity, nan_ok=True)
         assert mine.auroc == pytest.approx(engine.auroc, nan_ok=True)
-    assert found[0].errors == max(row.errors for row in found)
+    assert rows[0].errors == max(row.errors for row in rows)
 
 
 def test_at_its_own_prevalence_a_score_keeps_its_meaning(study: ThresholdStudy) -> None:
@@ -81,10 +81,10 @@ def test_at_its_own_prevalence_a_score_keeps_its_meaning(study: ThresholdStudy) 
 
 
 def test_a_rarer_tumour_makes_the_same_score_mean_less(study: ThresholdStudy) -> None:
-    found = study.probability_in_use(0.5, 0.01)
+    in_use = study.probability_in_use(0.5, 0.01)
     odds = 0.01 / 0.99 / (study.prevalence / (1 - study.prevalence))
-    assert found == pytest.approx(odds / (1 + odds))
-    assert study.scores_for(np.array([found]), 0.01) == pytest.approx(0.5)
+    assert in_use == pytest.approx(odds / (1 + odds))
+    assert study.scores_for(np.array([in_use]), 0.01) == pytest.approx(0.5)
 
 
 def test_the_net_benefit_of_the_snapshot_lies_on_the_decision_curve(study: ThresholdStudy) -> None:

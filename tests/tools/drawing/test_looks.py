@@ -62,8 +62,8 @@ def test_tumour_nuclei_are_larger_than_lymphocytes() -> None:
     rng = np.random.Generator(np.random.PCG64(4))
     texture = grain(rng, shape, 0.8)
     _, nuclei = paint_tumour(Canvas.glass(shape), np.full(shape, -99.0), texture, rng, 6.5)
-    found, count = connected(nuclei)
-    areas_px = np.bincount(found.ravel())[1:]
+    components, count = connected(nuclei)
+    areas_px = np.bincount(components.ravel())[1:]
     diameter_um = 2 * np.sqrt(np.median(areas_px) / np.pi) * 0.97
     assert count > 20
     # A lymphocyte is about 7 um wide.

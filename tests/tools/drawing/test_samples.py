@@ -39,8 +39,8 @@ def test_a_shipped_sample_has_the_checksum_that_is_listed(row: dict[str, str]) -
 
 def test_every_shipped_image_is_listed_and_called_drawn() -> None:
     listed = {row["path"] for row in rows_of(SHIPPED)}
-    found = {f"patches/{path.name}" for path in (SHIPPED / "patches").iterdir()}
-    assert listed == found
+    files = {f"patches/{path.name}" for path in (SHIPPED / "patches").iterdir()}
+    assert listed == files
     assert len(listed) == 24
     assert all("drawn" in path for path in listed)
 

@@ -19,41 +19,41 @@ def toy_logits(
 
 
 def test_the_temperature_undoes_logits_that_are_too_extreme() -> None:
-    found = calibrate(*toy_logits(slides=40))
-    assert found.temperature == pytest.approx(3.0, rel=0.15)
+    calibration = calibrate(*toy_logits(slides=40))
+    assert calibration.temperature == pytest.approx(3.0, rel=0.15)
 
 
 def test_what_is_said_of_a_fold_is_chosen_without_it() -> None:
     labels, logits, slides = toy_logits(slides=11)
-    found = calibrate(labels, logits, slides)
-    assert found.folds is not None
-    assert found.crossfitted is not None
+    calibration = calibrate(labels, logits, slides)
+    assert calibration.folds is not None
+    assert calibration.crossfitted is not None
     for slide in np.unique(slides):
-        assert len(np.unique(found.folds[slides == slide])) == 1
-    for fold in np.unique(found.folds):
-        inside = found.folds == fold
+        assert len(np.unique(calibration.folds[slides == slide])) == 1
+    for fold in np.unique(calibration.folds):
+        inside = calibration.folds == fold
         others = calibrate(labels[~inside], logits[~inside], slides[~inside])
         scores = expit(logits[inside] / others.temperature)
-        np.testing.assert_allclose(found.crossfitted.scores.scores[inside], scores, atol=1e-9)
+        np.testing.assert_allclose(calibration.crossfitted.scores.scores[inside], scores, atol=1e-9)
         calls = scores >= others.chosen.threshold - 1e-12
-        assert (found.crossfitted.calls.scores[inside] == calls).all()
+        assert (calibration.crossfitted.calls.scores[inside] == calls).all()
 
 
 def test_the_folds_of_the_models_are_taken_where_they_are_given() -> None:
     labels, logits, slides = toy_logits(slides=12)
     folds = np.repeat([1, 2, 3], len(labels) // 3)
-    found = calibrate(labels, logits, slides, folds=folds)
-    assert found.crossfitted is not None
-    assert len(found.crossfitted.thresholds) == 3
-    assert found.folds is folds
+    calibration = calibrate(labels, logits, slides, folds=folds)
+    assert calibration.crossfitted is not None
+    assert len(calibration.crossfitted.thresholds) == 3
+    assert calibration.folds is folds
 
 
 def test_the_threshold_is_the_highest_with_the_promised_sensitivity_on_all_slides() -> None:
-    found = calibrate(*toy_logits(slides=11))
-    positives = found.everything.scores[found.everything.labels]
-    assert (positives >= found.chosen.threshold).mean() >= 0.95
-    assert (positives > found.chosen.threshold).mean() < 0.95
-    assert "of 11 slides" in found.chosen_on
+    calibration = calibrate(*toy_logits(slides=11))
+    positives = calibration.everything.scores[calibration.everything.labels]
+    assert (positives >= calibration.chosen.threshold).mean() >= 0.95
+    assert (positives > calibration.chosen.threshold).mean() < 0.95
+    assert "of 11 slides" in calibration.chosen_on
 
 
 def test_every_metric_lies_in_its_interval_and_says_its_method() -> None:
@@ -68,19 +68,19 @@ def test_every_metric_lies_in_its_interval_and_says_its_method() -> None:
 @pytest.mark.parametrize("known", [True, False])
 def test_too_few_or_unknown_slides_are_used_twice_and_it_is_said(known: bool) -> None:
     labels, logits, slides = toy_logits(slides=1)
-    found = calibrate(labels, logits, slides if known else np.full_like(slides, ""))
-    assert found.crossfitted is None
-    assert any("same patches" in note for note in found.notes)
-    assert "all 40" in found.chosen_on
-    assert "sensitivity" in validation_metrics(found)
+    calibration = calibrate(labels, logits, slides if known else np.full_like(slides, ""))
+    assert calibration.crossfitted is None
+    assert any("same patches" in note for note in calibration.notes)
+    assert "all 40" in calibration.chosen_on
+    assert "sensitivity" in validation_metrics(calibration)
 
 
 def test_scores_without_an_error_keep_temperature_1_and_say_why() -> None:
     labels = np.array([0, 1] * 20, np.int8)
     slides = np.array([f"s{n // 10}" for n in range(40)], np.str_)
-    found = calibrate(labels, np.where(labels, 4.0, -4.0), slides)
-    assert found.temperature == 1.0
-    assert any("No temperature" in note for note in found.notes)
+    calibration = calibrate(labels, np.where(labels, 4.0, -4.0), slides)
+    assert calibration.temperature == 1.0
+    assert any("No temperature" in note for note in calibration.notes)
 
 
 def test_one_class_alone_is_refused() -> None:

@@ -58,15 +58,15 @@ def test_a_declared_split_holds_however_it_is_written(
     pack, notes = pack_of(data)
     assert ids(pack, split_patches(pack.table, seed=0)) == expected
     assert len(expected[1]) == 20
-    assert any(note in said for said in notes) == bool(note)
+    assert any(note in remark for remark in notes) == bool(note)
 
 
 def test_ids_with_the_suffix_of_their_files_are_matched(data: Path) -> None:
     expected, _ = pack_of(data)
     rewrite(data / "train_labels.csv", lambda line: line.replace(",", ".tif,"))
-    found, notes = pack_of(data)
-    assert found.table.ids.tolist() == expected.table.ids.tolist()
-    assert found.table.labels.tolist() == expected.table.labels.tolist()
+    pack, notes = pack_of(data)
+    assert pack.table.ids.tolist() == expected.table.ids.tolist()
+    assert pack.table.labels.tolist() == expected.table.labels.tolist()
     assert any("60 ids matched without the suffix" in note for note in notes)
 
 

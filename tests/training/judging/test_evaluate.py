@@ -51,17 +51,17 @@ def test_the_metrics_of_a_table_are_those_of_scikit_learn(suffix: str, tmp_path:
     file = tmp_path / f"scores{suffix}"
     table = write_scores(file, 1, 1.5)
     evaluation = run_evaluate(EvaluateOptions(file, out=tmp_path / "out", threshold=(0.3,)))
-    found = evaluation.performance
+    performance = evaluation.performance
     labels, scores = table["label"], table["prob_tumour"]
-    assert found.metrics["auroc"].value == pytest.approx(roc_auc_score(labels, scores))
-    assert found.metrics["average_precision"].value == pytest.approx(
+    assert performance.metrics["auroc"].value == pytest.approx(roc_auc_score(labels, scores))
+    assert performance.metrics["average_precision"].value == pytest.approx(
         average_precision_score(labels, scores)
     )
-    assert found.metrics["brier"].value == pytest.approx(brier_score_loss(labels, scores))
+    assert performance.metrics["brier"].value == pytest.approx(brier_score_loss(labels, scores))
     point = evaluation.thresholds[0]
     assert point.metrics["mcc"].value == pytest.approx(matthews_corrcoef(labels, scores >= 0.3))
     assert point.metrics["sensitivity"].value == pytest.approx((scores[labels == 1] >= 0.3).mean())
-    for measure in (found.metrics["auroc"], point.metrics["sensitivity"]):
+    for measure in (performance.metrics["auroc"], point.metrics["sensitivity"]):
         assert measure.low < measure.value < measure.high
         assert "slide" in measure.method
 
@@ -123,9 +123,9 @@ def test_a_paired_comparison_is_surer_than_its_two_sides(tmp_path: Path) -> None
 def test_a_model_against_itself_differs_by_nothing(tmp_path: Path) -> None:
     write_scores(tmp_path / "a.csv", 1, 1.5)
     subject = open_subject(tmp_path / "a.csv", ScoringOptions(), tmp_path)
-    found = contest(subject, subject)
-    assert {one.difference.value for one in found.metrics.values()} == {0.0}
-    assert found.share_first_better == 0.5
+    outcome = contest(subject, subject)
+    assert {one.difference.value for one in outcome.metrics.values()} == {0.0}
+    assert outcome.share_first_better == 0.5
 
 
 def test_only_the_patches_that_both_scored_are_compared(tmp_path: Path) -> None:
@@ -135,9 +135,9 @@ def test_only_the_patches_that_both_scored_are_compared(tmp_path: Path) -> None:
     one, other = (
         open_subject(tmp_path / name, ScoringOptions(), tmp_path) for name in ("a.csv", "b.csv")
     )
-    found = contest(one, other)
-    assert found.patches == 300
-    assert any("100 of 400 patches of b" in note for note in found.notes)
+    outcome = contest(one, other)
+    assert outcome.patches == 300
+    assert any("100 of 400 patches of b" in note for note in outcome.notes)
 
 
 def test_what_a_comparison_leaves_out_is_said_with_its_numbers(
@@ -170,9 +170,9 @@ def test_ids_that_two_tables_spell_otherwise_are_paired_and_counted(
         open_subject(tmp_path / name, ScoringOptions(), tmp_path) for name in ("a.csv", "b.csv")
     )
     for first, second in ((one, other), (other, one)):
-        found = contest(first, second)
-        assert (found.patches, found.metrics["auroc"].difference.value) == (400, 0.0)
-        assert any("400 ids spelt differently" in note for note in found.notes)
+        outcome = contest(first, second)
+        assert (outcome.patches, outcome.metrics["auroc"].difference.value) == (400, 0.0)
+        assert any("400 ids spelt differently" in note for note in outcome.notes)
 
 
 @pytest.mark.parametrize("root", ["", "/home/a/"])
@@ -191,13 +191,13 @@ def test_scores_meet_a_data_set_though_their_ids_are_spelt_otherwise(
     lines = (f"{one},{n / count}\n" for n, one in enumerate(ids))
     scores.write_text("id,prob_tumour\n" + "".join(lines))
     options = ScoringOptions(data=data, split="all")
-    found = open_subject(scores, options, tmp_path).scores
+    matched = open_subject(scores, options, tmp_path).scores
     labels = pd.read_csv(data / "train_labels.csv", dtype=str).set_index("id")["label"]
-    rows = np.rint(found.evidence.scores * count).astype(int)
+    rows = np.rint(matched.evidence.scores * count).astype(int)
     assert len(rows) == count
-    assert found.evidence.labels.tolist() == [int(labels[f"{row:05d}"]) for row in rows]
-    said = "matched by the ending" if root else "took for a number"
-    assert any(f"{count} " in note and said in note for note in found.notes)
+    assert matched.evidence.labels.tolist() == [int(labels[f"{row:05d}"]) for row in rows]
+    remark = "matched by the ending" if root else "took for a number"
+    assert any(f"{count} " in note and remark in note for note in matched.notes)
 
 
 def test_other_labels_for_the_same_patches_are_no_comparison(tmp_path: Path) -> None:
@@ -273,9 +273,9 @@ def test_a_part_of_a_table_is_judged_by_its_name_and_all_parts_together_are_told
         return run_evaluate(options).subject
 
     test = table[table["split"] == "test"]
-    found = judged("test").scores.evidence
-    assert len(found.scores) == 200
-    assert auroc(found).value == pytest.approx(roc_auc_score(test["label"], test["prob_tumour"]))
+    evidence = judged("test").scores.evidence
+    assert len(evidence.scores) == 200
+    assert auroc(evidence).value == pytest.approx(roc_auc_score(test["label"], test["prob_tumour"]))
     whole = judged("").scores
     assert len(whole.ids) == 400
     assert any("train 200, test 200" in note for note in whole.notes)

@@ -42,23 +42,23 @@ def test_smoothing_moves_the_best_logit_off_infinity() -> None:
 def test_with_two_outputs_the_loss_is_the_cross_entropy_of_the_softmax() -> None:
     torch.manual_seed(0)
     outputs, labels = torch.randn(16, 2), torch.arange(16) % 2
-    found = tumour_loss(
+    loss = tumour_loss(
         tumour_logit(outputs), labels.float(), label_smoothing=0.1, positive_weight=1
     )
     expected = functional.cross_entropy(outputs, labels, label_smoothing=0.1)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(loss, expected)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_the_focal_loss_is_torchvisions(smoothing: float) -> None:
     torch.manual_seed(0)
     logits, labels = torch.randn(16) * 3, (torch.arange(16) % 2).float()
-    found = tumour_loss(
+    loss = tumour_loss(
         logits, labels, label_smoothing=smoothing, positive_weight=1, focal_gamma=2.0
     )
     targets = labels * (1 - smoothing) + smoothing / 2
     expected = sigmoid_focal_loss(logits, targets, alpha=-1, gamma=2, reduction="mean")
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(loss, expected)
 
 
 def test_the_distillation_loss_has_the_divergence_of_the_softened_classes_as_its_gradient() -> None:
@@ -67,13 +67,13 @@ def test_the_distillation_loss_has_the_divergence_of_the_softened_classes_as_its
     softened = torch.sigmoid(teacher / 3)
     losses = follow_teacher(torch.zeros(8), student, softened, share=1.0, temperature=3.0)
     losses.mean().backward()  # type: ignore[no-untyped-call]
-    found = student.grad
+    gradient = student.grad
     both = student.detach().clone().requires_grad_()
     classes = torch.stack([torch.zeros(8), both], dim=1) / 3
     other = torch.stack([torch.zeros(8), teacher], dim=1) / 3
     divergence = functional.kl_div(classes.log_softmax(1), other.softmax(1), reduction="batchmean")
     (divergence * 9).backward()  # type: ignore[no-untyped-call]
-    torch.testing.assert_close(found, both.grad)
+    torch.testing.assert_close(gradient, both.grad)
 
 
 def test_a_patch_without_a_teacher_follows_its_label_alone() -> None:

@@ -21,8 +21,8 @@ def test_layer_decay_gives_the_head_the_whole_rate_and_each_layer_below_less() -
     set_learning_rate(optimiser, 1.0)
     rates = {id(p): group["lr"] for group in optimiser.param_groups for p in group["params"]}
     names = ["patch_embed.proj", "blocks.0.mlp.fc1", "blocks.1.mlp.fc1", "blocks.2.mlp.fc1", "head"]
-    found = [rates[id(network.get_parameter(f"{name}.weight"))] for name in names]
-    assert found == pytest.approx([0.5**4, 0.5**3, 0.5**2, 0.5, 1.0])
+    by_layer = [rates[id(network.get_parameter(f"{name}.weight"))] for name in names]
+    assert by_layer == pytest.approx([0.5**4, 0.5**3, 0.5**2, 0.5, 1.0])
 
 
 def test_layer_decay_forgets_no_parameter_and_spares_vectors_from_weight_decay() -> None:

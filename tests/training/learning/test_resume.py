@@ -135,10 +135,10 @@ def options(data: Path, out: Path, recipe: Path, teacher: Path | None = None) ->
 def assert_same_end(one: RunFolder, other: RunFolder) -> None:
     for name in ("checkpoint", "best"):
         expected, _ = read_tensors(getattr(one, name))
-        found, _ = read_tensors(getattr(other, name))
-        assert expected.keys() == found.keys()
+        tensors, _ = read_tensors(getattr(other, name))
+        assert expected.keys() == tensors.keys()
         for key, value in expected.items():
-            assert torch.equal(value, found[key]), key
+            assert torch.equal(value, tensors[key]), key
     assert one.scores.read_bytes() == other.scores.read_bytes()
 
 
@@ -200,10 +200,10 @@ def test_with_every_option_on_a_stopped_run_ends_with_the_same_weights(
 ) -> None:
     """Stops within the first phase, the second, and the last, after a plateau, averaging."""
     asked = iter([False] * stopped_after + [True])
-    wanted = everything(kaggle, tmp_path / "in", tmp_path / "run")
+    asked_options = everything(kaggle, tmp_path / "in", tmp_path / "run")
     with pytest.raises(Stopped):
-        run_fit(wanted, should_stop=lambda: next(asked))
-    again = run_fit(wanted, should_stop=lambda: False)
+        run_fit(asked_options, should_stop=lambda: next(asked))
+    again = run_fit(asked_options, should_stop=lambda: False)
     assert_same_end(unbroken_everything, again)
 
 
@@ -220,22 +220,22 @@ def test_the_run_with_every_option_on_went_through_phases_and_a_plateau(
 
 def test_two_runs_never_write_one_folder(tmp_path: Path) -> None:
     data = write_toy_kaggle(tmp_path / "data")
-    wanted = options(data, tmp_path / "run", write_recipe(tmp_path))
+    asked_options = options(data, tmp_path / "run", write_recipe(tmp_path))
     tmp_path.joinpath("run").mkdir()
     with alone_in(tmp_path / "run"), pytest.raises(RunError, match="written by another run"):
-        run_fit(wanted, should_stop=lambda: False)
+        run_fit(asked_options, should_stop=lambda: False)
     assert not RunFolder(tmp_path / "run").checkpoint.exists()
 
 
 def test_another_teacher_makes_another_run(
     unbroken_everything: RunFolder, kaggle: Path, tmp_path: Path
 ) -> None:
-    wanted = everything(kaggle, tmp_path / "in", unbroken_everything.root)
-    assert wanted.teacher_scores is not None
-    scores = wanted.teacher_scores.read_text("utf-8").replace("0.8", "0.9")
-    wanted.teacher_scores.write_text(scores, "utf-8")
+    asked_options = everything(kaggle, tmp_path / "in", unbroken_everything.root)
+    assert asked_options.teacher_scores is not None
+    scores = asked_options.teacher_scores.read_text("utf-8").replace("0.8", "0.9")
+    asked_options.teacher_scores.write_text(scores, "utf-8")
     with pytest.raises(RunError, match="teacher_sha256 differ"):
-        run_fit(wanted, should_stop=lambda: False)
+        run_fit(asked_options, should_stop=lambda: False)
 
 
 def test_a_run_with_every_option_on_is_served(

@@ -66,9 +66,9 @@ def test_a_restored_state_takes_the_very_same_next_step(tmp_path: Path) -> None:
     assert other.history == state.history
     for one in (state, other):
         train_a_step(one, 11)
-    found = tensors_of(other)
+    tensors = tensors_of(other)
     for name, value in tensors_of(state).items():
-        assert torch.equal(value, found[name]), name
+        assert torch.equal(value, tensors[name]), name
 
 
 def test_a_checkpoint_before_the_first_step_restores(tmp_path: Path) -> None:

@@ -93,9 +93,9 @@ PHASED = Schedule(
 
 
 def after(schedule: Schedule, *aucs: float) -> Position:
-    found = next_epoch(schedule, aucs)
-    assert found is not None
-    return found
+    position = next_epoch(schedule, aucs)
+    assert position is not None
+    return position
 
 
 def test_a_schedule_without_phases_is_one() -> None:

@@ -131,8 +131,8 @@ def test_both_streams_of_one_kind_start_from_the_same_file(
     streams = ARCHITECTURE.model_copy(update={"centre_stream": ARCHITECTURE.name})
     network, initial = initial_network(streams, save(tmp_path, backbone))
     for part in ("context", "centre"):
-        found = network.get_parameter(f"{part}.conv_stem.weight")
-        assert torch.equal(found, backbone["conv_stem.weight"].float())
+        kernel = network.get_parameter(f"{part}.conv_stem.weight")
+        assert torch.equal(kernel, backbone["conv_stem.weight"].float())
     assert "random" not in initial.description
 
 

@@ -59,8 +59,8 @@ def test_each_view_is_the_engines_view_of_that_number() -> None:
 
 def test_a_batch_of_mixed_views_turns_each_patch_by_its_own() -> None:
     views = torch.arange(16) % D4_VIEWS
-    found = orient(torch.from_numpy(IMAGES), views).numpy()
-    for image, view, turned in zip(IMAGES, views.tolist(), found, strict=True):
+    oriented = orient(torch.from_numpy(IMAGES), views).numpy()
+    for image, view, turned in zip(IMAGES, views.tolist(), oriented, strict=True):
         start = image[:, ::-1] if view >= 4 else image
         np.testing.assert_array_equal(turned, np.rot90(start, view % 4))
 
@@ -131,16 +131,16 @@ def test_zero_contrast_leaves_the_mean_grey_alone() -> None:
 
 def test_zero_saturation_is_grey_and_keeps_luma() -> None:
     on = Augmentation(d4=False, saturation=0.5)
-    found = augment(torch.from_numpy(IMAGES[:1]), light(saturation=0), on)[0].numpy()
+    augmented = augment(torch.from_numpy(IMAGES[:1]), light(saturation=0), on)[0].numpy()
     expected = [colorsys.rgb_to_yiq(*(image / 255))[0] for image in IMAGES[0].reshape(-1, 3)]
-    np.testing.assert_allclose(found[..., 0].ravel(), np.array(expected) * 255, atol=1.5)
-    np.testing.assert_allclose(found[..., 0], found[..., 2], atol=1e-3)
+    np.testing.assert_allclose(augmented[..., 0].ravel(), np.array(expected) * 255, atol=1.5)
+    np.testing.assert_allclose(augmented[..., 0], augmented[..., 2], atol=1e-3)
 
 
 def test_the_channel_gain_acts_on_its_channel_only() -> None:
     on = Augmentation(d4=False, channel=0.2)
-    found = augment(torch.from_numpy(IMAGES[:1]), light(channel=0.9), on)[0].numpy()
-    np.testing.assert_allclose(found, IMAGES[0] * [0.9, 1, 1], atol=1e-3)
+    augmented = augment(torch.from_numpy(IMAGES[:1]), light(channel=0.9), on)[0].numpy()
+    np.testing.assert_allclose(augmented, IMAGES[0] * [0.9, 1, 1], atol=1e-3)
 
 
 @pytest.mark.parametrize("seed", [0, 5])
@@ -192,15 +192,15 @@ def test_at_rest_nothing_moves() -> None:
 
 
 def test_a_quarter_turn_is_rot90() -> None:
-    found = warped(angle=torch.full((2,), math.pi / 2))
-    torch.testing.assert_close(found, PLANES.rot90(1, dims=(2, 3)), atol=0.05, rtol=0)
+    warp_matrix = warped(angle=torch.full((2,), math.pi / 2))
+    torch.testing.assert_close(warp_matrix, PLANES.rot90(1, dims=(2, 3)), atol=0.05, rtol=0)
 
 
 def test_a_zoom_of_two_shows_the_middle_half_enlarged() -> None:
-    found = warped(zoom=torch.full((2,), 2.0))
+    warp_matrix = warped(zoom=torch.full((2,), 2.0))
     middle = PLANES[:, :, 23:73, 23:73]
     enlarged = functional.interpolate(middle, scale_factor=2, mode="bilinear")[:, :, 2:98, 2:98]
-    torch.testing.assert_close(found, enlarged, atol=0.05, rtol=0)
+    torch.testing.assert_close(warp_matrix, enlarged, atol=0.05, rtol=0)
 
 
 def test_a_shear_moves_rows_by_their_distance_from_the_middle() -> None:
@@ -225,10 +225,10 @@ def test_flips_are_exact_and_of_both_kinds() -> None:
     on = Augmentation(d4=False, horizontal_flip=True, vertical_flip=True)
     images = PATCHES[:1].repeat(64, 1, 1, 1)
     variation = draw_variation(on, 64, torch.Generator().manual_seed(0))
-    found = augment(images, variation, on).byte().numpy()
+    augmented = augment(images, variation, on).byte().numpy()
     plain = PATCHES[0].numpy()
     kinds = {bytes(np.ascontiguousarray(plain[rows, columns])) for rows, columns in FLIPS}
-    assert {image.tobytes() for image in found} == kinds
+    assert {image.tobytes() for image in augmented} == kinds
 
 
 def test_a_horizontal_flip_alone_never_turns_upside_down() -> None:

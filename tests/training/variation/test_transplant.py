@@ -38,27 +38,27 @@ def all_moved(matching: float) -> Transplants:
 
 
 def test_the_centre_that_decides_the_label_keeps_every_pixel(images: Tensor) -> None:
-    found = all_moved(0.5).of(images)
-    assert torch.equal(found[:, CENTRE, CENTRE], images[:, CENTRE, CENTRE])
-    assert not torch.equal(found, images)
+    mixed = all_moved(0.5).of(images)
+    assert torch.equal(mixed[:, CENTRE, CENTRE], images[:, CENTRE, CENTRE])
+    assert not torch.equal(mixed, images)
 
 
 def test_the_surroundings_beyond_the_seam_are_the_partners(images: Tensor) -> None:
-    found = all_moved(0.0).of(images)
+    mixed = all_moved(0.0).of(images)
     reach = int(np.ceil(MARGIN_PX + SEAM_PX))
     outside = torch.ones(96, 96, dtype=torch.bool)
     outside[
         CENTRE.start - reach : CENTRE.stop + reach, CENTRE.start - reach : CENTRE.stop + reach
     ] = False
-    assert torch.equal(found[:, outside], images.roll(1, 0)[:, outside])
+    assert torch.equal(mixed[:, outside], images.roll(1, 0)[:, outside])
 
 
 def test_in_the_seam_both_are_blended_and_never_exceed_either(images: Tensor) -> None:
-    found = all_moved(0.0).of(images).int()
+    mixed = all_moved(0.0).of(images).int()
     partner = images.roll(1, 0)
     low, high = torch.minimum(images, partner).int(), torch.maximum(images, partner).int()
-    assert bool(((found >= low) & (found <= high)).all())
-    between = (found > low) & (found < high)
+    assert bool(((mixed >= low) & (mixed <= high)).all())
+    between = (mixed > low) & (mixed < high)
     assert bool(between.any())
 
 
@@ -74,11 +74,11 @@ def test_matched_surroundings_have_the_colours_of_the_own_patch() -> None:
         seam_px=torch.ones(1),
         matching=torch.ones(1),
     )
-    found = transplants.of(images)
-    corner = found[0, :30].float()
+    mixed = transplants.of(images)
+    corner = mixed[0, :30].float()
     assert abs(float(corner.mean()) - 160) < 1
     assert abs(float(corner.std()) - 12) < 1
-    assert torch.equal(found[1], images[1])
+    assert torch.equal(mixed[1], images[1])
 
 
 def test_only_the_drawn_share_is_moved_and_the_same_seed_draws_the_same() -> None:
@@ -99,10 +99,10 @@ def test_patches_and_labels_are_blended_by_the_same_share_with_the_same_partner(
     mixture = draw_mixture(0.4, 6, torch.Generator().manual_seed(1), CPU)
     patches, labels = torch.randn(6, 3, 4, 4), torch.tensor([0.0, 1, 0, 1, 1, 0])
     for values in (patches, labels):
-        found = mixture.of(values)
+        mixed = mixture.of(values)
         for row, partner in enumerate(mixture.partners.tolist()):
             expected = mixture.share * values[row] + (1 - mixture.share) * values[partner]
-            torch.testing.assert_close(found[row], expected)
+            torch.testing.assert_close(mixed[row], expected)
 
 
 def test_the_shares_follow_the_beta_distribution() -> None:

@@ -58,15 +58,15 @@ def related(
     names, none = ("sha256", "label", "slide", "split"), [None] * len(images)
     known = {name: pd.Series(list(columns.get(name, none)), dtype="object") for name in names}
     patches = pd.DataFrame({"fault": [""] * len(images), **known})
-    found = related_patches(patches, table, Pixels(images), on_progress, should_stop)
-    return None if found is None else Relations(**found)
+    relations = related_patches(patches, table, Pixels(images), on_progress, should_stop)
+    return None if relations is None else Relations(**relations)
 
 
 def search(images: ImageU8, **columns: Sequence[Any]) -> Relations:
     """Search images (N, 96, 96, 3) for relations; see `related`."""
-    found = related(images, signed(images), columns=columns)
-    assert found is not None
-    return found
+    relations = related(images, signed(images), columns=columns)
+    assert relations is not None
+    return relations
 
 
 def recompressed(image: ImageU8, quality: int) -> ImageU8:

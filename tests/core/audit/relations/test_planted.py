@@ -65,8 +65,8 @@ def test_every_shifted_crop_is_found_with_its_shift(
     relations = search(np.stack(images))
     assert pairs_of(relations) == {(2 * k, 2 * k + 1) for k in SEEDS}
     assert set(relations.pairs["kind"]) == {"overlap"}
-    found = relations.pairs.sort_values("row_a")[["shift_y_px", "shift_x_px"]]
-    assert found.to_numpy().tolist() == [list(shift) for _, _, shift in crops]
+    shifts = relations.pairs.sort_values("row_a")[["shift_y_px", "shift_x_px"]]
+    assert shifts.to_numpy().tolist() == [list(shift) for _, _, shift in crops]
 
 
 def test_a_shifted_crop_is_found_however_it_is_turned(

@@ -34,13 +34,13 @@ def test_a_probe_tells_what_is_in_the_features_and_nothing_else() -> None:
     patches = measured(
         ring, features(600, 1), slide=slide, split=split, label=rng.integers(0, 2, 600)
     )
-    found = {(p["told"], p["seen"]): p for p in probe_table(patches).to_dict("records")}
-    assert found["slide", "ring"]["score"] > 0.5
-    assert found["slide", "centre"]["score"] == pytest.approx(1 / 12, abs=0.06)
-    assert found["slide", "ring"]["chance"] == pytest.approx(1 / 12)
-    assert found["split", "ring"]["folds"] == "slides apart"
-    assert found["label", "ring"]["score"] == pytest.approx(0.5, abs=0.1)
-    assert found["label", "ring"]["chance"] == 0.5
+    probes = {(p["told"], p["seen"]): p for p in probe_table(patches).to_dict("records")}
+    assert probes["slide", "ring"]["score"] > 0.5
+    assert probes["slide", "centre"]["score"] == pytest.approx(1 / 12, abs=0.06)
+    assert probes["slide", "ring"]["chance"] == pytest.approx(1 / 12)
+    assert probes["split", "ring"]["folds"] == "slides apart"
+    assert probes["label", "ring"]["score"] == pytest.approx(0.5, abs=0.1)
+    assert probes["label", "ring"]["chance"] == 0.5
 
 
 def test_a_probe_of_one_value_has_no_score_and_says_why() -> None:

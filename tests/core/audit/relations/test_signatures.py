@@ -23,8 +23,8 @@ def test_a_turned_copy_is_found_with_its_orientation(orientation: int) -> None:
     assert pairs[["row_a", "row_b", "kind"]].to_numpy().tolist() == [
         [1, 4, "same-under-orientation"]
     ]
-    found = int(pairs["orientation"][0])
-    assert np.array_equal(turn(images[4:5], found)[0], images[1])
+    turn_found = int(pairs["orientation"][0])
+    assert np.array_equal(turn(images[4:5], turn_found)[0], images[1])
 
 
 def test_the_same_pixels_in_three_files_are_two_pairs_and_one_group() -> None:
