@@ -514,6 +514,7 @@ class JobFolder:
 
     def delete(self, job: Job) -> None:
         """Delete the job with its uploads and rows."""
+        self.require_writable()
         folder, gone = self.folder / job.id, self.folder / f".{job.id}.deleted"
         # Out of the way first: what still measures its patches finds no folder to write to, and a
         # file written while the others go would keep the folder.

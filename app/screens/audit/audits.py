@@ -54,7 +54,8 @@ def audit_head(store: AuditStore, job: Job, state: str) -> None:
                 help=words.REPORT,
             )
         key = "delete-this-audit"
-        with st.popover("Delete", icon=":material/delete:", key=f"{key}-open"):
+        blocked = not store.jobs.is_writable
+        with st.popover("Delete", icon=":material/delete:", key=f"{key}-open", disabled=blocked):
             st.write(words.DELETE)
             button("Delete this data set", key, "", _delete, store, job, type="primary")
 

@@ -61,7 +61,8 @@ def batch_head(
             rename_field("Name of the batch", job.name, f"name-{job.id}", 200, rename)
             st.divider()
             st.write(words.DELETE)
-            button("Delete this batch", "del", "delete", delete, store, job)
+            blocked = not store.is_writable
+            button("Delete this batch", "del", "delete", delete, store, job, disabled=blocked)
 
 
 def delete(store: JobStore, job: Job) -> None:

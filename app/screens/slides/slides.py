@@ -101,7 +101,8 @@ def slide_head(store: SlideStore, job: Job, state: str, ways_on: Callable[[], No
                 st.write(words.AGAIN_HELP)
                 again_button(store, job)
             st.write(words.DELETE)
-            button("Delete this slide", "del", "delete", _delete, store, job)
+            blocked = not store.jobs.is_writable
+            button("Delete this slide", "del", "delete", _delete, store, job, disabled=blocked)
 
 
 def _delete(store: SlideStore, job: Job) -> None:

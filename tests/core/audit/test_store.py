@@ -54,6 +54,15 @@ def test_uploaded_tables_tell_label_slide_and_split(tmp_path: Path) -> None:
     assert "1 id more than once" in faults.loc[faults["kind"] == "mended", "detail"].item()
 
 
+def test_an_audit_in_a_folder_of_another_process_is_not_deleted(tmp_path: Path) -> None:
+    store = AuditStore(tmp_path)
+    job = store.jobs.add_upload(OWNER, "set", uploads(["a.png"]))
+    store.jobs.only_while(lambda: False)
+    with pytest.raises(SourceError, match="data folder"):
+        store.remove(job)
+    assert store.jobs.job(OWNER, job.id) == job
+
+
 def test_what_was_mended_in_an_uploaded_table_is_told_by_the_name_it_came_with(
     tmp_path: Path,
 ) -> None:
