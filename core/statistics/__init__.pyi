@@ -33,7 +33,7 @@ from .operating import round_threshold as round_threshold
 from .planning import MOST_TIMES as MOST_TIMES
 from .planning import further_patches as further_patches
 from .planning import further_slides as further_slides
-from .ranking import AurocDifference as AurocDifference
+from .ranking import PairedDifference as PairedDifference
 from .ranking import auroc as auroc
 from .ranking import paired_auroc as paired_auroc
 from .slide_rates import slide_rate as slide_rate

@@ -23,7 +23,7 @@ from core.statistics.evidence import Evidence, FloatArray
 from core.statistics.intervals import TAILS, UPPER
 from core.statistics.measured import Measured
 from core.statistics.operating import slide_totals
-from core.statistics.ranking import AurocDifference, auroc, paired_auroc
+from core.statistics.ranking import PairedDifference, auroc, paired_auroc
 
 REPLICATES = 2000
 """Replicates of a bootstrap unless another number is asked for."""
@@ -237,7 +237,7 @@ def _effective(counts: FloatArray) -> float:
     return float(counts.sum()) ** 2 / squares if squares else 0.0
 
 
-def compare_auroc(of_a: SlideBootstrap, of_b: SlideBootstrap) -> AurocDifference:
+def compare_auroc(of_a: SlideBootstrap, of_b: SlideBootstrap) -> PairedDifference:
     """Difference of two models' AUROC on the same patches (A minus B), on the same draws of slides.
 
     The p-value is from the slide bootstrap's standard error and t.
@@ -251,7 +251,7 @@ def compare_auroc(of_a: SlideBootstrap, of_b: SlideBootstrap) -> AurocDifference
     differences = of_a.win_matrix.auroc(of_a.draws) - of_b.win_matrix.auroc(of_b.draws)
     value, patch_error = by_patches.difference.value, by_patches.difference.standard_error
     by_slides = of_a.estimate(value, differences, "plain", patch_error=patch_error)
-    p_value, freedom = np.nan, of_a.degrees_of_freedom
+    p_value, freedom = None, of_a.degrees_of_freedom
     error = by_slides.measured.standard_error
     if error > 0 and freedom >= 1:
         t = abs(value) / error

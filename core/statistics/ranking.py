@@ -17,22 +17,22 @@ from core.statistics.measured import Measured
 
 
 @dataclass(frozen=True, eq=False)
-class AurocDifference:
-    """AUROC of model A minus model B on the same patches.
+class PairedDifference:
+    """A metric of model A minus that of model B on the same patches.
 
     Attributes:
-        value_a: AUROC of A.
-        value_b: AUROC of B.
-        difference: A minus B, -1..1, with a plain interval; the standard error has the covariance
-            of the pair taken out.
-        p_value: two-sided, of no difference; NaN where undefined.
+        value_a: Of A.
+        value_b: Of B.
+        difference: A minus B, with a plain interval; the standard error has the covariance of the
+            pair taken out.
+        p_value: two-sided, of no difference; None where undefined, or not computed.
         replicates: (R,) the difference in each resample of the slides; none by paired DeLong.
     """
 
     value_a: float
     value_b: float
     difference: Measured
-    p_value: float
+    p_value: float | None = None
     replicates: FloatArray = field(default_factory=lambda: np.empty(0))
 
     @property
@@ -89,7 +89,7 @@ def auroc(evidence: Evidence) -> Measured:
     )
 
 
-def paired_auroc(a: Evidence, b: Evidence) -> AurocDifference:
+def paired_auroc(a: Evidence, b: Evidence) -> PairedDifference:
     """Difference of two models' AUROC on the same patches, paired DeLong (A minus B).
 
     Its p-value is too small, and its interval too narrow, for clustered patches.
@@ -99,13 +99,13 @@ def paired_auroc(a: Evidence, b: Evidence) -> AurocDifference:
     """
     require_same_patches(a, b)
     if not a.n_positive or not a.n_negative:
-        return AurocDifference(np.nan, np.nan, Measured(np.nan), np.nan)
+        return PairedDifference(np.nan, np.nan, Measured(np.nan))
     areas, covariance = _area_and_variance(a, np.stack([placements(a), placements(b)]))
     difference = float(areas[0] - areas[1])
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     # Equal rankings leave a rounding error that may be negative.
     error = float(np.sqrt(variance)) if variance > 0 else 0.0 * variance
-    measured, p_value = Measured(difference, standard_error=error), np.nan
+    measured, p_value = Measured(difference, standard_error=error), None
     if error > 0:
         measured = replace(
             measured,
@@ -115,7 +115,7 @@ def paired_auroc(a: Evidence, b: Evidence) -> AurocDifference:
             by="patches",
         )
         p_value = float(2 * scipy.special.ndtr(-abs(difference) / error))
-    return AurocDifference(float(areas[0]), float(areas[1]), measured, p_value)
+    return PairedDifference(float(areas[0]), float(areas[1]), measured, p_value)
 
 
 def require_same_patches(a: Evidence, b: Evidence) -> None:

@@ -10,6 +10,7 @@ from core.errors import EvidenceError
 from core.statistics import (
     Evidence,
     Measured,
+    PairedDifference,
     Resampled,
     ResampledCounts,
     SlideBootstrap,
@@ -20,21 +21,6 @@ from core.tables import KnownById, counted, slide_key
 from core.thresholds.scores import ScoreSet
 from training.bundling.performance import RATES, over_slides
 from training.judging.subject import Subject
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A metric of two models, and the first minus the second.
-
-    Attributes:
-        difference: First minus second, with its interval.
-        p_value: Two-sided, of no difference; None where it is not computed.
-    """
-
-    first: float
-    second: float
-    difference: Measured
-    p_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +36,7 @@ class Contest:
 
     patches: int
     slides: int
-    metrics: Mapping[str, Difference]
+    metrics: Mapping[str, PairedDifference]
     share_first_better: float | None
     notes: tuple[str, ...]
 
@@ -68,8 +54,7 @@ def contest(first: Subject, second: Subject) -> Contest:
     of_a = SlideBootstrap.seeded(a)
     of_b = None if of_a is None else SlideBootstrap(b, of_a.draws)
     ranked = compare_auroc(of_a, of_b) if of_a and of_b else paired_auroc(a, b)
-    p_known = ranked.p_value if np.isfinite(ranked.p_value) else None
-    metrics = {"auroc": Difference(ranked.value_a, ranked.value_b, ranked.difference, p_known)}
+    metrics = {"auroc": ranked}
     others = over_slides(b, of_b)
     for name, one in over_slides(a, of_a).items():
         metrics[name] = _paired(of_a, one, others[name])
@@ -189,7 +174,7 @@ def _slides(
     )
 
 
-def _paired(slides: SlideBootstrap | None, a: Resampled, b: Resampled) -> Difference:
+def _paired(slides: SlideBootstrap | None, a: Resampled, b: Resampled) -> PairedDifference:
     """The difference of two statistics over the same resamples, if slides are resampled.
 
     Which resamples are undefined depends on labels and slides only, so the two stay aligned; a
@@ -199,4 +184,4 @@ def _paired(slides: SlideBootstrap | None, a: Resampled, b: Resampled) -> Differ
     difference = Measured(value)
     if slides is not None:
         difference = slides.estimate(value, a.replicates - b.replicates, "plain").best
-    return Difference(a.measured.value, b.measured.value, difference)
+    return PairedDifference(a.measured.value, b.measured.value, difference)

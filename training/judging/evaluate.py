@@ -166,7 +166,12 @@ def evaluation_values(evaluation: Evaluation) -> dict[str, Any]:
             "patches": comparison.patches,
             "slides": comparison.slides,
             "differences": {
-                name: vars(one) | {"difference": one.difference.published()}
+                name: {
+                    "first": one.value_a,
+                    "second": one.value_b,
+                    "difference": one.difference.published(),
+                    "p_value": one.p_value,
+                }
                 for name, one in comparison.metrics.items()
             },
             "share_first_better": comparison.share_first_better,
