@@ -41,11 +41,6 @@ def write_scores(path: Path, seed: int, noise: float, *, slides: bool = True) ->
     return table
 
 
-def read_json(folder: Path) -> dict[str, object]:
-    content: dict[str, object] = json.loads((folder / "evaluation.json").read_text("utf-8"))
-    return content
-
-
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_the_metrics_of_a_table_are_those_of_scikit_learn(suffix: str, tmp_path: Path) -> None:
     file = tmp_path / f"scores{suffix}"
