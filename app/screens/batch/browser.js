@@ -42,28 +42,26 @@ export default function (component) {
   };
   if (!held.pressed) held.draw(); // what is being clicked stays until the click is done
   drawn.set(home, held);
-  if (!held.listens) {
-    held.listens = true;
-    home.addEventListener("pointerdown", () => {
-      held.pressed = true;
-    });
-    for (const end of ["pointerup", "pointercancel"]) {
-      window.addEventListener(end, () =>
-        setTimeout(() => {
-          held.pressed = false;
-          held.draw();
-          mark(home, window.nodelensShown?.row);
-        }),
-      );
-    }
-    window.addEventListener("nodelens-shown", (event) => drawn.get(home)?.shown(event.detail));
-    held.onKey = (event) => key(event, held);
+  held.leaving?.abort();
+  held.leaving = new AbortController();
+  const heard = (name, hear, on = window, capture = false) =>
+    on.addEventListener(name, hear, { capture, signal: held.leaving.signal });
+  heard("pointerdown", () => (held.pressed = true), home);
+  for (const end of ["pointerup", "pointercancel"]) {
+    heard(end, () =>
+      setTimeout(() => {
+        held.pressed = false;
+        held.draw();
+        mark(home, window.nodelensShown?.row);
+      }),
+    );
   }
-  window.addEventListener("keydown", held.onKey, true);
+  heard("nodelens-shown", (event) => held.shown(event.detail));
+  heard("keydown", (event) => key(event, held), window, true);
   mark(home, window.nodelensShown?.row);
   if (held.acts.length) held.wait(); // what is heard comes apart, a moment later
   return () => {
-    window.removeEventListener("keydown", held.onKey, true);
+    held.leaving.abort(); // or the window would keep every list that was ever left
     clearTimeout(held.again);
   };
 }

@@ -264,3 +264,24 @@ def test_a_step_to_the_next_patch_does_not_send_the_pictures_of_the_list_again(
         expect(page.locator(".nl-patchline")).to_contain_text("3 of 8", timeout=SLOW_MS)
         page.wait_for_timeout(2_000)
         assert 0 < sum(received) < 8 * NOISY_THUMBNAIL_BYTES
+
+
+def test_a_browser_does_not_keep_the_lists_that_its_reader_has_left(
+    tmp_path: Path, toy_bundle: Path
+) -> None:
+    folder = tmp_path / "twelve"
+    write_patches(folder, 12, seed=5)
+    with browser() as opened, served(tmp_path / "data", toy_bundle) as address:
+        page = Reader(opened, address).page_of(folder)
+        rows = page.get_by_role("row")
+        for _ in range(4):
+            page.get_by_role("link", name="Batch scoring").click()
+            expect(rows).to_have_count(13, timeout=SLOW_MS)
+            section = page.locator("section.list")
+            section.evaluate("(one) => { (window.left ??= []).push(new WeakRef(one)); }")
+            page.get_by_role("link", name="Overview").click()
+            expect(rows).to_have_count(0, timeout=SLOW_MS)
+            page.wait_for_timeout(1_000)
+        page.context.new_cdp_session(page).send("HeapProfiler.collectGarbage")
+        kept = page.evaluate("window.left.filter((one) => one.deref()).length")
+        assert kept <= 2  # what Streamlit drew last, and before
