@@ -41,6 +41,7 @@ _LONGEST_END: Final = 66_000
 """Bytes of the last record of a ZIP with its comment, and a little more."""
 _END: Final = b"PK\x05\x06"
 _END64: Final = b"PK\x06\x06"
+_LOCAL_HEADER: Final = b"PK\x03\x04"
 _LOCAL_HEADER_BYTES: Final = 30
 
 
@@ -257,9 +258,10 @@ def _too_many(name: str, members: int) -> SourceError:
 
 
 def _require_one(archive: Path, infos: list[zipfile.ZipInfo], name: str) -> None:
-    """Refuse an archive with another right in front of it, whose files nobody would miss."""
+    """Refuse an archive with files of another in front of it, which nobody would miss."""
     begin = max(0, min((info.header_offset for info in infos), default=0))
     with archive.open("rb") as file:
+        first = file.read(len(_LOCAL_HEADER))
         file.seek(max(0, begin - _LONGEST_END))
         before = file.read(min(begin, _LONGEST_END))
     end = before.rfind(_END)
@@ -269,6 +271,11 @@ def _require_one(archive: Path, infos: list[zipfile.ZipInfo], name: str) -> None
         raise SourceError(
             f"{name} is several archives joined into one file, of which only the last would be "
             "read. Unpack each, and pack all patches as one .zip."
+        )
+    if begin and first == _LOCAL_HEADER:  # cut off, it ends with an archive that was packed in it
+        raise SourceError(
+            f"{name} begins with files that its table of contents does not list: it is cut off, or "
+            "was changed. Copy it again, or make the archive again."
         )
 
 

@@ -401,6 +401,21 @@ def test_archives_joined_into_one_file_are_refused_and_other_bytes_before_one_ar
     assert [entry.path for entry in open_source(joined).entries] == ["1.png"]
 
 
+def test_an_archive_cut_off_behind_one_that_was_packed_in_it_is_refused(tmp_path: Path) -> None:
+    """The end of the inner one would pass for its own, and the patches beside it be lost."""
+    inner, outer = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("inner.png", png(noise_patches(1)[0]))
+    with zipfile.ZipFile(outer, "w") as archive:
+        archive.writestr("outer.png", png(noise_patches(1, seed=1)[0]))
+        archive.writestr("inner.zip", inner.getvalue())
+        directory = archive.fp.tell() if archive.fp else 0
+    cut = tmp_path / "cut.zip"
+    cut.write_bytes(outer.getvalue()[: directory + 20])
+    with pytest.raises(SourceError, match="begins with files that its table of contents does not"):
+        open_source(cut)
+
+
 def test_labels_in_hdf5_whose_numbers_have_names_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.h5"
     kind = h5py.enum_dtype({"tumour": 0, "normal": 1}, basetype="u1")
