@@ -19,6 +19,7 @@ from .batches import progress as progress
 from .batches import rows as rows
 from .batches import scored_batch as scored_batch
 from .batches import seen_patches as seen_patches
+from .batches import shared_folder as shared_folder
 from .batches import source as source
 from .batches import thumbnails as thumbnails
 from .explanations import explained as explained

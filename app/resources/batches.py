@@ -17,6 +17,7 @@ from core.jobs import Job, JobProgress, JobStore
 from core.local import Findings, findings_of, local_study
 from core.patches import Patch, PatchSource
 from core.scoring import Batch, LabelCheck, ScoreRow, check_labels
+from core.scoring import shared_folder as shared_folder_of
 from core.settings import SAMPLES_TABLE, Settings
 from core.thresholds import ThresholdStudy, bundle_scores
 from core.thresholds.scores import seen_before
@@ -48,6 +49,19 @@ def source(store: JobStore, job: Job) -> PatchSource:
         SourceError: It is gone or not what it claims to be.
     """
     return store.open(job)
+
+
+def shared_folder(store: JobStore, job: Job) -> str | None:
+    """Return the folder that all files of a job share; None once the files are gone."""
+    try:
+        return _shared_folder(store, job)
+    except SourceError:
+        return None
+
+
+@cached_by(lambda store, job: job.id, entries=8)
+def _shared_folder(store: JobStore, job: Job) -> str:
+    return shared_folder_of(entry.path for entry in source(store, job).entries)
 
 
 def progress(store: JobStore, job: Job) -> JobProgress:

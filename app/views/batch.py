@@ -1,5 +1,6 @@
 """Batch scoring: bring patches, look at the input, score, read the result."""
 
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
@@ -50,12 +51,12 @@ def look_at(store: JobStore, job: Job, opening: DeltaGenerator) -> None:
 
 def result(store: JobStore, job: Job, classifier: Classifier | None, *, was_running: bool) -> None:
     """Draw what there is of the result; drawn again and again while the batch runs."""
-    progress = resources.progress(store, job)
+    progress, rows = resources.progress(store, job), resources.rows(store, job)
     if was_running:
         if progress.state != "running":
             st.rerun()
-        run.progress_line(store, job, progress)
-    rows = resources.rows(store, job)
+        # More may have been scored since: what is counted is what is listed.
+        run.progress_line(store, job, replace(progress, done=len(rows)))
     if not rows:
         return
     scored = BatchRows(store, job, rows, classifier)

@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from core.statistics.measured import Measured
-from core.wording import interval_text
+from core.wording import interval_text, percent
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -454,7 +454,7 @@ def card_table(card: Card) -> str:
         ),
         (
             "Validated on",
-            f"{data.patches:,} patches of {data.slides} slide groups, {share:.1%} with tumour "
+            f"{data.patches:,} patches of {data.slides} slide groups, {percent(share)} with tumour "
             "(not a clinical prevalence)",
         ),
     ]

@@ -185,6 +185,8 @@ class _Annotations:
                 f"nothing from it ({unclear[0]}). Write their paths in the column id.",
             )
         lost = [known.ids[key] for key in known.rows if key not in met]
+        if labelled == len(here) and not lost:
+            return  # which the count of labels says
         self._patches.coverage += (
             f"{known.name}: {labelled:,} of {counted(len(here), 'input')} with a label"
             + (f"; {counted(len(lost), 'id')} of no input here ({lost[0]})." if lost else "."),

@@ -24,6 +24,7 @@ from .results import outcome_counts as outcome_counts
 from .results import remarks as remarks
 from .results import score_histogram as score_histogram
 from .results import select as select
+from .results import shared_folder as shared_folder
 from .results import unlike_training as unlike_training
 from .rows import COLUMNS as COLUMNS
 from .rows import ScoreRow as ScoreRow

@@ -191,14 +191,26 @@ class Classifier:
 
         return result
 
+    def _limits(self) -> NDArray[np.float64]:
+        """Return the thresholds in force as logits of the network, (1,) or (2,)."""
+        point = self.operating_point
+        thresholds = [t for t in (point.threshold, point.lower_threshold) if t is not None]
+        limits: NDArray[np.float64] = scipy.special.logit(np.array(thresholds)) * self.temperature
+        return limits
+
+    def near_scores(self, band_logit: float) -> tuple[float, float]:
+        """Return the scores below and above which no patch lies that near a threshold."""
+        limits = self._limits()
+        low, high = scipy.special.expit(
+            np.array([limits.min() - band_logit, limits.max() + band_logit]) / self.temperature
+        )
+        return float(low), float(high)
+
     def _near(
         self, images_rgb_u8: ImageU8, views: NDArray[np.float32], band_logit: float
     ) -> list[Scored]:
         """Score in eight orientations what is within the band around a threshold in force."""
-        point = self.operating_point
-        thresholds = [t for t in (point.threshold, point.lower_threshold) if t is not None]
-        limits = scipy.special.logit(np.array(thresholds)) * self.temperature
-        near = np.abs(views - limits).min(axis=1) <= band_logit  # (N, 1) and (1,) or (2,)
+        near = np.abs(views - self._limits()).min(axis=1) <= band_logit  # (N, 1), (1,) or (2,)
         rows = self._scored(views, f"1: further than {band_logit:.2f} logits from the threshold")
         if near.any():
             others = np.concatenate(d4_views(images_rgb_u8[near])[1:])

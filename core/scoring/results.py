@@ -116,11 +116,19 @@ def remarks(rows: Iterable[ScoreRow]) -> list[str]:
     ]
 
 
+def shared_folder(paths: Iterable[str]) -> str:
+    """Return the folder that files with "/" in their paths share, with its slash; "" without."""
+    folders = {path[: path.rfind("/") + 1] for path in paths}
+    common = os.path.commonprefix(list(folders))  # noqa: RUF071 - cut at a slash
+    return common[: common.rfind("/") + 1]
+
+
 def select(
     rows: Sequence[ScoreRow],
     criteria: Filter,
     order: Order,
     margins: Mapping[int, float] | None = None,
+    folder: str | None = None,
 ) -> list[int]:
     """Return the positions of the rows that pass a filter, in an order.
 
@@ -130,14 +138,14 @@ def select(
         order: The order.
         margins: By how much the surroundings decide a tumour call, by position, as far as that is
             known; below 0 they do not.
+        folder: That all files of the batch share; None takes the one that these rows share.
     """
     margins = margins or {}
     text = criteria.text.strip().casefold()
     # A search for the name of the folder that was chosen would find all of it.
     shared = 0
     if text and "/" not in text:
-        folders = {row.path[: row.path.rfind("/") + 1] for row in rows}
-        shared = os.path.commonprefix(list(folders)).rfind("/") + 1  # noqa: RUF071 - cut at a slash
+        shared = len(shared_folder(row.path for row in rows) if folder is None else folder)
     bounded = criteria.score_low > 0 or criteria.score_high < 1
     kept = []
     for position, row in enumerate(rows):

@@ -85,7 +85,7 @@ def reliability(evidence: Evidence, bins: int = BINS) -> Reliability:
     scores = probabilities(evidence)
     if bins < 1:
         raise EvidenceError(f"Found {bins} bins; expected at least 1. Ask for 10.")
-    edges = np.linspace(0, 1, bins + 1)
+    edges = np.arange(bins + 1) / bins  # 0.6, which linspace gives as 0.6000000000000001
     inside = np.searchsorted(edges[1:-1], scores, side="right")
     members = ((low, (inside == number).nonzero()[0]) for number, low in enumerate(edges[:-1]))
     kept = [_bin(float(low), evidence, scores, rows) for low, rows in members if len(rows)]

@@ -34,7 +34,7 @@ class Histogram(Generic[K]):
     @classmethod
     def of(cls, groups: Mapping[K, ArrayLike], bins: int) -> "Histogram[K]":
         """Count the scores (N,) of each group in so many bins."""
-        edges = np.linspace(0.0, 1.0, bins + 1)
+        edges = np.arange(bins + 1) / bins  # each the nearest number to its decimals
         counts = {
             name: np.histogram(np.asarray(scores, np.float64), edges)[0].astype(np.int64)
             for name, scores in groups.items()

@@ -182,7 +182,7 @@ def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = No
     if data.startswith(_PARQUET):
         return _parse_parquet(name, data, called or {})
     text, notes = decoded(name, data)
-    delimiter, lines = _lines(name, text)
+    lines = _lines(name, text)
     try:
         _, header = next(lines, (0, [""]))
         spelt = [clean(cell) for cell in header]
@@ -197,8 +197,6 @@ def parse_table(name: str, data: bytes, *, called: Mapping[str, str] | None = No
         raise SourceError(
             f"{name} is not a readable CSV ({error}). Save it as comma-separated UTF-8 text."
         ) from None
-    if delimiter != ",":
-        notes += (f"{name} is separated by {'tabs' if delimiter == chr(9) else 'semicolons'}.",)
     rows = {column: [row[place] for row in cells] for place, column in enumerate(columns) if column}
     nameless = [
         place for place, column in enumerate(columns) if not column and any(c[place] for c in cells)
@@ -215,8 +213,8 @@ def _renamed(columns: list[str], called: Mapping[str, str]) -> list[str]:
     return [called.get(column, "" if column in taken else column) for column in columns]
 
 
-def _lines(name: str, text: str) -> tuple[str, Iterator[tuple[int, list[str]]]]:
-    """The delimiter, and each row that is not blank with its line in the file."""
+def _lines(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Return each row that is not blank, with its line in the file."""
     first, declared = re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0].strip().lower(), ""
     if len(first) > _LONGEST_HEADER:
         raise SourceError(
@@ -240,7 +238,7 @@ def _lines(name: str, text: str) -> tuple[str, Iterator[tuple[int, list[str]]]]:
                     continue
                 yield line, row
 
-    return delimiter, rows()
+    return rows()
 
 
 def _refuse_double_columns(name: str, columns: list[str]) -> None:

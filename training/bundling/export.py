@@ -13,6 +13,7 @@ from core.errors import RunError
 from core.files import require_writable
 from core.scoring import open_classifier
 from core.settings import SHIPPED_MODEL
+from core.wording import percent
 from training.bundling.calibration import Calibration, calibrate, clear_of_rounding, rule_named
 from training.bundling.performance import rate_interval, validation_metrics
 from training.bundling.validated import Validated, out_of_fold, own_validation
@@ -156,8 +157,8 @@ def _notes(shown: Validated, calibration: Calibration) -> tuple[str, ...]:
     return (
         f"Validation patches come from {len(facts.slides)} slides or slide groups only.",
         f"{rates}.",
-        f"{facts.positives / facts.patches:.1%} of the patches have tumour, by how the set was "
-        "made; this is not a clinical prevalence, so predictive values do not carry over.",
+        f"{percent(facts.positives / facts.patches)} of the patches have tumour, by how the set "
+        "was made; this is not a clinical prevalence, so predictive values do not carry over.",
         *shown.notes,
         *calibration.notes,
     )

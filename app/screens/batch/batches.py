@@ -137,7 +137,8 @@ def _downloads(
             st.caption(obstacle or words.FILES[kind.name])
         state = f"{len(rows)}-{rows[0].operating_point}" if rows else "0"
         name = file_name(job, "report.pdf", complete=complete)
-        pdf_button("PDF", name, partial(_report, store, job), f"batch-pdf-{job.id}-{state}")
+        key = f"batch-pdf-{job.id}-{state}"
+        pdf_button("PDF", name, partial(_report, store, job), key, width="stretch")
         st.caption(words.FILES["PDF"])
 
 

@@ -52,13 +52,15 @@ export default function (component) {
       setTimeout(() => {
         held.pressed = false;
         held.draw();
-        mark(home, window.nodelensShown?.row);
+        mark(home, looked(data.job));
       }),
     );
   }
-  heard("nodelens-shown", (event) => held.shown(event.detail));
+  heard("nodelens-shown", (event) => {
+    if (event.detail.job === data.job) held.shown(event.detail);
+  });
   heard("keydown", (event) => key(event, held), window, true);
-  mark(home, window.nodelensShown?.row);
+  mark(home, looked(data.job));
   if (held.acts.length) held.wait(); // what is heard comes apart, a moment later
   return () => {
     held.leaving.abort(); // or the window would keep every list that was ever left
@@ -78,6 +80,11 @@ function key(event, held) {
   event.preventDefault();
   event.stopImmediatePropagation();
   held.tell("stepped", by);
+}
+
+// What the page shows now; until the page has said so of this batch, that is of another one.
+function looked(job) {
+  return window.nodelensShown?.job === job ? window.nodelensShown.row : undefined;
 }
 
 // The one that is looked at; it comes apart from the rows, which are too long to send at each step.

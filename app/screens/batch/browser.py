@@ -71,6 +71,7 @@ def browser(batch: BatchRows, shown: Sequence[int], *, sheet: bool) -> None:
     columns = resources.from_rows(store, job, _columns, job.tta, bool(rests_on))
     pictures = resources.thumbnails(store, job, shown)
     data: dict[str, Any] = {
+        "job": job.id,
         "name": words.TABLE_NAME,
         "sheet": sheet,
         "columns": [_head(name, order) for name in columns],

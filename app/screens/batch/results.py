@@ -180,14 +180,19 @@ def result_filter(batch: BatchRows) -> list[int]:
             words.ONLY_AROUND, key=widgets.kept(f"around-{job.id}")
         )
     filters = Filter(frozenset(chosen), low, high, text or "", unlike, around)
-    listed = resources.from_rows(store, job, _listed, filters, order, tuple(margins.items()))
+    about = (tuple(margins.items()), resources.shared_folder(store, job))
+    listed = resources.from_rows(store, job, _listed, filters, order, *about)
     return [at for at in listed if at < len(rows)]  # a batch that runs may have more since
 
 
 def _listed(
-    rows: Sequence[ScoreRow], filters: Filter, order: Order, margins: tuple[tuple[int, float], ...]
+    rows: Sequence[ScoreRow],
+    filters: Filter,
+    order: Order,
+    margins: tuple[tuple[int, float], ...],
+    folder: str | None,
 ) -> list[int]:
-    return select(rows, filters, order, dict(margins))
+    return select(rows, filters, order, dict(margins), folder)
 
 
 def _start_by_url(job: Job, kinds: Sequence[Outcome], orders: Sequence[Order]) -> None:

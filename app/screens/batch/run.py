@@ -14,7 +14,6 @@ from app.screens.shared.jobs import apply_button, job_line, looked_at, so_far, s
 from app.screens.shared.parts import Stat, button, choice, section, show_problem, stat_strip
 from app.screens.shared.sources import said_of_tables
 from app.state import address, widgets
-from core.bundle import Card
 from core.engine import Precision
 from core.errors import NodelensError
 from core.jobs import InputProblem, InputReport, Job, JobProgress, JobStore
@@ -84,18 +83,20 @@ def before_start(
         label, start = f"Start scoring {amount}", partial(_start, store, job, classifier)
         blocked = not store.is_writable
         button(label, "start", "play_arrow", start, type="primary", disabled=blocked)
-    notes = [_views_note(views, card)]
+    notes = [_views_note(views, classifier)]
     if speed is Precision.FAST and fast is not None:
         changed, of = fast.changed_calls, fast.patches
         notes.append(words.FAST.format(changed=changed, patches=of, share=percent(changed / of, 2)))
-    st.caption(" ".join(notes))
+    if note := " ".join(filter(None, notes)):
+        st.caption(note)
 
 
-def _views_note(views: TestTimeAugmentation, card: Card) -> str:
-    measured = card.orientations
+def _views_note(views: TestTimeAugmentation, classifier: Classifier) -> str:
+    measured = classifier.bundle.card.orientations
     if views is TestTimeAugmentation.D4_NEAR and measured is not None:
-        return words.VIEWS_NEAR.format(band=measured.band_logit, share=percent(measured.share, 0))
-    return words.VIEWS_EIGHT if views is TestTimeAugmentation.D4 else words.VIEWS_ONE
+        low, high = classifier.near_scores(measured.band_logit)
+        return words.VIEWS_NEAR.format(low=low, high=high, share=percent(measured.share, 0))
+    return words.VIEWS_EIGHT if views is TestTimeAugmentation.D4 else ""
 
 
 def _first_pictures(store: JobStore, job: Job, report: InputReport) -> None:
@@ -136,9 +137,11 @@ def input_report(report: InputReport) -> None:
         ("Copies", report.copies, "identical to an earlier file"),
         ("With a note", noted, "listed below"),
     )
+    all_can = report.readable == report.inputs
+    of = "" if all_can else f"of {report.looked_at:,} checked"
     stat_strip(
         Stat("Files", f"{report.inputs:,}"),
-        Stat("Can be scored", f"{report.readable:,}", f"of {report.looked_at:,} checked"),
+        Stat("Can be scored", f"{report.readable:,}", of),
         *(Stat(name, f"{count:,}", note) for name, count, note in exceptions if count),
         *known,
     )

@@ -8,7 +8,7 @@ TITLE: Final = "Batch scoring"
 LEAD: Final = "Score many patches, view each one, and download the scores."
 NO_BATCH: Final = (
     "No batch yet.",
-    "Add a folder, a ZIP or files, or open the drawn samples.",
+    "Add patches above, or open the drawn samples.",
 )
 DELETE: Final = "Permanently deletes the uploaded files and the scores of this batch."
 PART_SO_FAR: Final = "The batch is not finished: the files contain the scores so far."
@@ -18,15 +18,15 @@ NOTHING_READABLE: Final = (
     "again."
 )
 OTHER_FILES: Final = "Delete this batch and add other files"
-VIEWS_ONE: Final = "Each patch is scored once."
 VIEWS_EIGHT: Final = (
     "Each patch is scored in all eight rotations and mirror images. This is more stable and shows "
     "how far the orientations agree, but takes eight times as long."
 )
 VIEWS_NEAR: Final = (
-    "Each patch is scored once. Within {band:.1f} logits of the threshold, where the orientation "
-    "can change the call, the average of all eight rotations and mirror images is used. On the "
-    "validation patches, no call further away changed; {share} of them were within this range."
+    "A patch that scores below {low:.4f} or above {high:.4f} is scored once. Nearer to the "
+    "threshold, where the orientation can change the call, the average of all eight rotations and "
+    "mirror images is used. On the validation patches, no call further away changed; {share} of "
+    "them were within this range."
 )
 FAST: Final = (
     "Fast rounds the arithmetic: on {patches:,} validation patches it changed {changed:,} calls "
@@ -68,7 +68,7 @@ AROUND_HELP: Final = "Scores each patch six more times, with its centre or surro
 FILTER: Final = "Filter"
 ONLY_AROUND: Final = "Only calls decided by the surroundings"
 AROUND_BADGE: Final = "decided by the surroundings"
-SHOW_THESE: Final = "Show these"
+SHOW_THESE: Final = "Show in the list"
 SHOW_ALL: Final = "Show all"
 ONLY_UNLIKE: Final = "Only patches unlike the training data"
 SEARCH: Final = "Search the list"

@@ -14,7 +14,7 @@ from app.screens.explanation.look import ZOOM, Look, scale_bar
 from app.screens.explanation.measures import draw_measures, of_map, of_map_test
 from app.screens.explanation.strips import centre_strip, orientations
 from app.screens.shared.downloads import download
-from app.screens.shared.parts import TONES, Stat, badge, plain, show_problem, stat_strip
+from app.screens.shared.parts import badge, facts, plain, show_problem
 from core.errors import NodelensError
 from core.explanation import (
     ExplanationRow,
@@ -31,8 +31,7 @@ from core.explanation.explained import ExplainedPatches
 from core.explanation.words import METHODS, badge_text, plain_line
 from core.patches import ImageU8
 from core.pictures import png_bytes
-from core.scoring import outcome
-from core.wording import call_text, label_text, score_text
+from core.wording import label_text
 
 _EXPORT_ZOOM: Final = 8
 
@@ -133,17 +132,12 @@ def _picture(picture: ImageU8, look: Look, name: str, alt: str) -> None:
 
 def _head(row: ExplanationRow) -> None:
     score = row.score
-    side = "at or above" if (score.prob_tumour or 0) >= score.threshold else "below"
-    stat_strip(
-        Stat("Score", score_text(score.prob_tumour), f"{side} {score.threshold:.4f}"),
-        Stat(
-            "Model's call",
-            call_text(outcome(score)),
-            "" if score.label is None else f"reference: {label_text(score.label)}",
-            TONES[outcome(score)],
-        ),
-    )
-    st.html(f'<div class="nl-path">{escape(score.path)}</div>')
+    known = {
+        "Threshold": f"{score.threshold:.4f} ({score.operating_point})",
+        "Reference label": "" if score.label is None else label_text(score.label),
+        "File": score.path,
+    }
+    facts({name: text for name, text in known.items() if text})
 
 
 def _exports(image: ImageU8, look: Look, row: ExplanationRow, name: str) -> None:

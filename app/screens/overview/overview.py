@@ -1,5 +1,6 @@
 """The parts of the Overview page."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -140,7 +141,7 @@ def _engine_words(engine: Engine) -> str:
 
 def how_validated(folder: Path, card: Card, point: OperatingPoint) -> None:
     """Draw what the card says about patches that the model was not trained on, and the ROC."""
-    data = card.validation.data
+    data, notes = card.validation.data, card.validation.notes
     share = percent(data.positives / data.patches) if data.patches else NOTHING
     held_out = not set(data.slides_sha256) & set(card.training.slides_sha256)
     unseen = "; none of these patches was used for training" if held_out else ""
@@ -167,7 +168,9 @@ def how_validated(folder: Path, card: Card, point: OperatingPoint) -> None:
                     for name, one in _measures(card, point)
                 ],
             )
-            parts.bullets(words.NUMBERS, card.validation.notes)
+            # Older cards have no space before it.
+            spaced = [re.sub(r"(?<=\d)%", "\N{NO-BREAK SPACE}%", one) for one in notes]
+            parts.bullets(words.NUMBERS, spaced)
     with curve:
         _roc(folder, card, point)
 

@@ -274,7 +274,7 @@ class Desk {
     this.home.classList.toggle("nl-desk-waits", Boolean(this.waits) || !screen);
     this.home.querySelector("figure").classList.toggle("nl-read-soft", kept.smooth);
     this.name("undo", `Undo ${told?.undo ?? ""}`.trim());
-    this.name("map", kept.map ? "Hide Grad-CAM" : "Grad-CAM");
+    this.name("map", kept.map && screen?.mapAllowed ? "Hide Grad-CAM" : "Grad-CAM");
     this.name("box", kept.hidden ? "Show box" : "Hide box");
     this.name("smooth", kept.smooth ? "Pixels" : "Smooth");
     if (!screen) return;

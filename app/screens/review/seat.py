@@ -187,7 +187,8 @@ class Seat:
         stage = _stage(shown, request.again)
         standing = record.state(self.case, self.reader, position).final
         before = None if standing is None or stage is ReadingStage.FIRST else standing.reading
-        question, note = words.QUESTIONS[stage]
+        twice = _twice(case, stage)
+        question, note = words.QUESTIONS["blind" if twice else stage]
         turn = (
             f"-{standing.sequence}" if standing is not None and stage is ReadingStage.AGAIN else ""
         )
@@ -200,7 +201,7 @@ class Seat:
             "question": question,
             "note": note.format(verdict="" if before is None else call_text(before.verdict)),
             "keep": before.verdict if before is not None and stage is ReadingStage.AFTER else "",
-            "twice": _twice(case, stage),
+            "twice": twice,
             "evidence": _evidence_html(record, case, shown.patch),
             "around": self.kept.has_around(shown.sha256),
             "mapAllowed": shown.patch is not None,

@@ -7,7 +7,7 @@ from typing import Final
 from core.review import CaseOrder, ReadingMode
 
 TITLE: Final = "Review"
-LEAD: Final = "Read patches one by one; every verdict is recorded."
+LEAD: Final = "Read patches one by one, with or without the score."
 RESULTS_TITLE: Final = "Review results"
 RESULTS_LEAD: Final = (
     "Where readers and the model differ, how well they agree, and the record of every verdict."
@@ -92,6 +92,10 @@ BATCH_OTHER_MODEL: Final = (
 )
 QUESTIONS: Final = {
     "first": ("Is there tumour in the centre?", "One key gives the verdict and moves on."),
+    "blind": (
+        "Is there tumour in the centre?",
+        "One key gives the verdict; then the score is shown.",
+    ),
     "after": ("Now with the score: keep or change?", "Your blind verdict: {verdict}"),
     "again": (
         "What should the verdict be?",
@@ -133,8 +137,8 @@ AGREE_NOTES: Final = (
 )
 AGAINST: Final = "{count} of these against the model, as marked in the grid"
 NO_CALL: Final = "no verdict for {count} without a call; read these one by one"
-HIDDEN: Final = "Score and map are hidden until your verdict is on record."
-HIDDEN_SECOND: Final = "Second reader: no score, no map, no other verdicts."
+HIDDEN: Final = "Score and Grad-CAM are hidden until your verdict is on record."
+HIDDEN_SECOND: Final = "Second reader: no score, no Grad-CAM, no other verdicts."
 WITHHELD: Final = "No score: the model withheld one."
 MAP_LAYER: Final = "Layer: {layer}."
 MAP_COLOURS: Final = "Yellow raised the score most."

@@ -3,7 +3,7 @@
 import itertools
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import streamlit as st
 from streamlit import runtime
@@ -79,7 +79,15 @@ MakePdf = Callable[[Callable[[float], None]], bytes]
 """Makes it; tells the share that is done, 0..1."""
 
 
-def pdf_button(label: str, name: str, make: MakePdf, key: str, *, help: str = "") -> None:
+def pdf_button(
+    label: str,
+    name: str,
+    make: MakePdf,
+    key: str,
+    *,
+    help: str = "",
+    width: Literal["content", "stretch"] = "content",
+) -> None:
     """Draw the button that makes a PDF, with a bar meanwhile; once it is made, that to save it.
 
     The key names what it is made of, so that another state of that is made anew.
@@ -89,7 +97,7 @@ def pdf_button(label: str, name: str, make: MakePdf, key: str, *, help: str = ""
     content = widgets.chosen(made)
     if not isinstance(content, bytes):
         with place:
-            pressed = button(label, key, "picture_as_pdf", help=help)
+            pressed = button(label, key, "picture_as_pdf", help=help, width=width)
         if not pressed:
             return
         with place:
@@ -103,7 +111,7 @@ def pdf_button(label: str, name: str, make: MakePdf, key: str, *, help: str = ""
         widgets.choose(made, content)
     label = f"Save PDF, {len(content) / 2**20:.1f} MiB"
     with place:
-        more = {"mime": "application/pdf", "type": "primary", "help": help}
+        more = {"mime": "application/pdf", "type": "primary", "help": help, "width": width}
         download(label, content, name, f"{key}-save", **more)
 
 

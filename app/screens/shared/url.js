@@ -19,6 +19,6 @@ export default function ({ data }) {
     else url.searchParams.set(name, value);
   }
   if (url.href !== window.location.href) window.history.replaceState(window.history.state, "", url);
-  window.nodelensShown = { ...data.values, heard: data.heard };
+  window.nodelensShown = { ...data.values, job: data.job, heard: data.heard };
   window.dispatchEvent(new CustomEvent("nodelens-shown", { detail: window.nodelensShown }));
 }

@@ -81,7 +81,10 @@ USE_COLUMNS: Final = "Use these columns"
 USED_HERE: Final = "the model is used here at {version}, threshold {threshold:.4f}"
 NOT_USED_HERE: Final = "the model is not to be used here"
 LATEST_DECISION: Final = "Latest decision: {decision}."
-MAP_HELP: Final = "Grad-CAM: where the network's last layers find evidence for tumour."
+MAP_HELP: Final = (
+    "Grad-CAM: where the network's last layers find evidence for tumour. Yellow is the most; the "
+    "line marks half of it."
+)
 MAP_OTHER_MODEL: Final = (
     "This {what} was scored by a different model; a map would explain a different score."
 )

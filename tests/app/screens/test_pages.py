@@ -82,6 +82,17 @@ def test_overview_says_what_is_loaded_and_how_it_was_validated(
     assert "A toy." in said
 
 
+def test_a_share_in_the_notes_of_an_older_card_is_spelt_as_everywhere(
+    open_page: OpenPage, toy_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = shutil.copytree(toy_bundle, tmp_path / "older")
+    card = json.loads((older / "card.json").read_text())
+    card["validation"]["notes"] = ["35.6% have tumour."]
+    (older / "card.json").write_text(json.dumps(card))
+    monkeypatch.setenv("NODELENS_MODEL", str(older))
+    assert "35.6\N{NO-BREAK SPACE}% have tumour." in html(open_page())
+
+
 @pytest.mark.parametrize("view", ["", "batch"])
 def test_every_page_says_that_this_is_no_medical_device(open_page: OpenPage, view: str) -> None:
     assert "not a medical device" in html(open_page(view))

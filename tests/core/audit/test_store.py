@@ -67,9 +67,19 @@ def test_what_was_mended_in_an_uploaded_table_is_told_by_the_name_it_came_with(
     tmp_path: Path,
 ) -> None:
     store = AuditStore(tmp_path)
-    files = [*uploads(["set/a.png"]), Upload("set/labels.csv", b"id;label\na;1\n")]
+    files = [*uploads(["set/a.png"]), Upload("set/labels.csv", b"id,label,\na,1,x\n")]
     faults = store.inputs(store.jobs.add_upload(OWNER, "set", files)).table_faults
-    assert list(faults["detail"]) == ["labels.csv is separated by semicolons."]
+    assert list(faults["detail"]) == ["labels.csv: 1 column without a name left out."]
+
+
+@pytest.mark.parametrize("delimiter", [b";", b"\t"])
+def test_a_table_as_another_excel_saves_it_is_no_finding(tmp_path: Path, delimiter: bytes) -> None:
+    table = b"id,label\na,1\n".replace(b",", delimiter)
+    files = [*uploads(["set/a.png"]), Upload("set/labels.csv", table)]
+    store = AuditStore(tmp_path)
+    inputs = store.inputs(store.jobs.add_upload(OWNER, "set", files))
+    assert inputs.source.entries[0].label == 1
+    assert inputs.table_faults.empty
 
 
 def test_without_a_table_folders_tell_label_and_split(tmp_path: Path) -> None:

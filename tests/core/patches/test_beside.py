@@ -31,6 +31,14 @@ def test_labels_beside_patches_are_read_and_are_no_patch(tmp_path: Path, packed:
         assert source.coverage == ("labels.csv: 2 of 3 inputs with a label.",)
 
 
+def test_labels_of_every_patch_need_no_word(tmp_path: Path) -> None:
+    write_patches(tmp_path, 2)
+    (tmp_path / "labels.csv").write_text("id,label\npatch-000,1\npatch-001,0\n")
+    with open_source(tmp_path) as source:
+        assert set(labels_of(source).values()) == {0, 1}
+        assert source.remarks == ()
+
+
 @pytest.mark.parametrize("form", ["folder", "zip", "list of paths"])
 def test_folders_of_classes_label_patches_that_no_table_labels(tmp_path: Path, form: str) -> None:
     folder = tmp_path / "set"

@@ -44,6 +44,17 @@ def test_d4_scores_the_mean_logit_of_eight_views_and_tells_their_spread(
         assert row.d4_sd_logit == pytest.approx(eight.std(), abs=1e-5)
 
 
+@pytest.mark.parametrize("lower", [None, 0.2])
+def test_between_the_scores_that_are_told_lie_the_logits_near_a_threshold(
+    toy_classifier: Classifier, lower: float | None
+) -> None:
+    point = toy_classifier.operating_point.model_copy(update={"lower_threshold": lower})
+    low, high = toy_classifier.at(point).near_scores(1.2)
+    first, last = (math.log(t / (1 - t)) for t in (lower or 0.4, 0.4))
+    assert low == pytest.approx(1 / (1 + math.exp(-(first * 1.5 - 1.2) / 1.5)))
+    assert high == pytest.approx(1 / (1 + math.exp(-(last * 1.5 + 1.2) / 1.5)))
+
+
 def test_failed_and_flat_inputs_are_rows_in_place_without_a_score(
     toy_classifier: Classifier,
 ) -> None:

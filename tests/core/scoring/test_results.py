@@ -15,6 +15,7 @@ from core.scoring import (
     outcome_counts,
     score_histogram,
     select,
+    shared_folder,
 )
 
 BLANK = ScoreRow(
@@ -88,6 +89,14 @@ def test_a_folder_below_the_chosen_one_is_found_by_its_name() -> None:
     for text, found in (("Block 1", [2, 3]), ("case", []), ("7/", [0, 1, 2, 3])):
         assert select(rows, Filter(text=text), Order.INPUT) == found
     assert select([scored(0.9, "a.png")], Filter(text="a"), Order.INPUT) == [0]
+
+
+def test_a_folder_is_found_by_its_name_while_only_its_files_are_scored() -> None:
+    rows = [scored(0.9, f"case 7/block 1/{n}.png") for n in range(2)]
+    folder = shared_folder([*(row.path for row in rows), "case 7/block 2/0.png"])
+    assert folder == "case 7/"
+    assert select(rows, Filter(text="block 1"), Order.INPUT, folder=folder) == [0, 1]
+    assert select(rows, Filter(text="case"), Order.INPUT, folder=folder) == []
 
 
 @given(st.lists(st.floats(0, 1), max_size=60), st.sampled_from(Order))

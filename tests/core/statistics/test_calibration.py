@@ -43,6 +43,12 @@ def test_a_score_on_an_edge_belongs_to_the_bin_above_and_one_to_the_last() -> No
     assert [b.n for b in diagram.bins] == [1, 2]
 
 
+def test_a_bin_begins_at_the_number_that_a_reader_would_write() -> None:
+    scores = [0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95]
+    found = reliability(Evidence.of([0, 1] * 5, scores))
+    assert [str(b.low) for b in found.bins] == [f"0.{tenth}" for tenth in range(10)]
+
+
 def test_bins_carry_slide_intervals_wider_than_wilson() -> None:
     slides = np.repeat([f"s{number}" for number in range(20)], 100)
     labels = np.repeat(np.arange(20) % 2, 100)  # each slide is all tumour or none

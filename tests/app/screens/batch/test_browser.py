@@ -17,6 +17,8 @@ from tests.browsing import browser, needs_chromium, served
 from tests.toys import write_patches
 
 SLOW_MS = 60_000
+SHOWN_OF_ANOTHER_BATCH = """() => window.dispatchEvent(
+  new CustomEvent("nodelens-shown", { detail: { job: "another", row: "0" } }))"""
 PRESS_J_ONCE_SORTED = """() => {
   const key = { key: "j", code: "KeyJ", bubbles: true };
   const look = () => {
@@ -180,6 +182,10 @@ def test_a_head_sorts_once_a_key_draws_the_map_and_back_leads_to_the_list(
         page.keyboard.press("j")
         expect(line).to_contain_text("2 of 8", timeout=SLOW_MS)
         expect(sorted_head).to_have_attribute("aria-sort", "ascending")
+        second = page.locator("[data-at]").nth(1)
+        expect(second).to_have_class("looked")
+        page.evaluate(SHOWN_OF_ANOTHER_BATCH)
+        expect(second).to_have_class("looked")
 
         plain = page.locator(".nl-picture img").get_attribute("src") or ""
         page.keyboard.press("m")

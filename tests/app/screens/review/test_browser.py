@@ -97,6 +97,25 @@ def test_fifty_patches_are_read_blind_first_by_keyboard_alone_beside_another_rea
     assert verify_store(store.path).ok
 
 
+def test_what_a_key_does_is_said_while_the_patch_is_blind_and_while_it_is_not(
+    tmp_path: Path, toy_bundle: Path, toy_classifier: Classifier
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    scored_case(data, toy_classifier, mode=ReadingMode.BLIND_FIRST, patches=3)
+    with served(data, toy_bundle) as address, browser() as opened:
+        ann = reader_at(opened, address, "Ann", 3)
+        by_map = ann.page.locator("[data-does=map]")
+        ann.press("t")
+        ann.wait()
+        ann.page.keyboard.press("m")
+        expect(by_map).to_have_text("Hide Grad-CAMM")  # and its key
+        ann.press("k")
+        ann.wait()
+        expect(by_map).to_have_text("Grad-CAMM")
+        expect(by_map).to_be_disabled()
+
+
 def test_over_a_slow_line_verdicts_are_given_as_fast_as_over_a_quick_one(
     tmp_path: Path, toy_bundle: Path, toy_classifier: Classifier
 ) -> None:

@@ -162,6 +162,7 @@ def test_blind_first_sends_no_score_before_the_verdict_is_on_record(
     sent = json.dumps(ann.answer)
     assert len(ann.answer["screens"]) == 10
     assert "nl-read-score" not in sent
+    assert "moves on" not in ann.screen["note"]  # the score comes first
     assert "patch-0" not in sent  # a file name would give hidden repeats away
     assert not [patch.sha256 for patch in case.patches if patch.sha256[:8] in sent]
     ann.give("tumour")
