@@ -24,7 +24,9 @@ _KEY: Final = "nl-slider"
 _SCRIPT: Final = Path(__file__).with_name("slider.js")
 
 
-def threshold_slider(threshold: float, lower: float | None, marks: Sequence[Mark]) -> None:
+def threshold_slider(
+    threshold: float, lower: float | None, marks: Sequence[Mark], scores: str
+) -> None:
     """Draw the slider at a threshold and the marks on the figures.
 
     Own component, because Streamlit's slider (1.67) tells the server only when the hand lets go,
@@ -34,6 +36,7 @@ def threshold_slider(threshold: float, lower: float | None, marks: Sequence[Mark
         threshold: Where it stands.
         lower: Start of a grey zone; None without one.
         marks: Where the threshold lies on each figure that the page shows.
+        scores: Hash of the scores; the figures of others are drawn anew, and need marks anew.
     """
 
     def moved() -> None:
@@ -49,6 +52,7 @@ def threshold_slider(threshold: float, lower: float | None, marks: Sequence[Mark
             "lower": lower,
             "marks": [mark.as_dict() for mark in marks],
             "figures": [mark.figure for mark in marks],
+            "scores": scores,
             "count": widgets.chosen(f"{_KEY}-count", 0),
         },
         on_moved_change=moved,
@@ -86,7 +90,7 @@ def moving_part(scene: Scene, places: Places, shown: Collection[FigureName]) -> 
         slider, box = st.columns([4.2, 1], vertical_alignment="bottom")
         with slider:
             marks = [mark for mark in figures.marks(snapshot) if mark.figure in shown]
-            threshold_slider(now.threshold, now.lower, marks)
+            threshold_slider(now.threshold, now.lower, marks, study.scores.sha256)
         with box:
             _typed(now.threshold)
         lines = numbers.answer(now.threshold, numbers.sentences(snapshot))

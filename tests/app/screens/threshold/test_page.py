@@ -290,6 +290,19 @@ def test_a_table_of_patches_that_the_model_knows_is_said_to_be(study: ThresholdS
     assert "30 of 40 patches have the names of patches that" in html(page)
 
 
+def test_marks_are_sent_anew_for_the_figures_of_a_table_with_the_same_numbers() -> None:
+    page, key = opened(scores="csv", threshold="0.5"), "threshold-csv-uploader"
+    told = []
+    for delimiter in ",;":
+        data = "label,score\n1,0.8\n0,0.2\n".replace(",", delimiter).encode()
+        page.file_uploader(key=key).upload(f"table{len(told)}.csv", data, "text/csv").run()
+        sent = [element.proto for element in page.get("bidi_component")]
+        told += [one.json for one in sent if one.component_name.endswith("nodelens_threshold")]
+    first, second = map(json.loads, told)
+    assert first["marks"] == second["marks"]
+    assert first != second
+
+
 def test_an_uploaded_table_is_asked_for_by_its_hash() -> None:
     page = opened(scores="csv", at="abc123", threshold="0.5")
     assert "SHA-256 begins with abc123" in page.info[0].value
