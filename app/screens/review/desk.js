@@ -98,7 +98,7 @@ class Desk {
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.composedPath()[0];
-    if (target.closest?.("input, textarea, select, [contenteditable=true]")) return;
+    if (target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable=true]")) return;
     if (document.querySelector('[role="dialog"]')) return;
     const key = event.key.toLowerCase();
     const all = [...this.home.querySelectorAll("[data-key]")];

@@ -116,6 +116,24 @@ def test_what_a_key_does_is_said_while_the_patch_is_blind_and_while_it_is_not(
         expect(by_map).to_be_disabled()
 
 
+def test_keys_give_verdicts_again_once_the_switch_to_twelve_at_a_time_is_off(
+    tmp_path: Path, toy_bundle: Path, toy_classifier: Classifier
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    scored_case(data, toy_classifier, mode=ReadingMode.AI_FIRST, patches=3)
+    with served(data, toy_bundle) as address, browser() as opened:
+        page = reader_at(opened, address, "Ann", 3).page
+        switch = page.get_by_text("Twelve at a time", exact=True)
+        switch.click()
+        page.get_by_text("Click a patch where you disagree").wait_for()
+        switch.click()
+        page.locator("[data-part=stage] img").wait_for()
+        page.wait_for_timeout(1000)
+        page.keyboard.press("t")
+        expect(page.locator("[data-part=progress]")).to_contain_text("1 of 3")
+
+
 def test_over_a_slow_line_verdicts_are_given_as_fast_as_over_a_quick_one(
     tmp_path: Path, toy_bundle: Path, toy_classifier: Classifier
 ) -> None:

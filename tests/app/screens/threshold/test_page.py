@@ -292,7 +292,7 @@ def test_a_table_of_patches_that_the_model_knows_is_said_to_be(study: ThresholdS
 
 def test_marks_are_sent_anew_for_the_figures_of_a_table_with_the_same_numbers() -> None:
     page, key = opened(scores="csv", threshold="0.5"), "threshold-csv-uploader"
-    told = []
+    told: list[str] = []
     for delimiter in ",;":
         data = "label,score\n1,0.8\n0,0.2\n".replace(",", delimiter).encode()
         page.file_uploader(key=key).upload(f"table{len(told)}.csv", data, "text/csv").run()
