@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
+from core.errors import RunError
 from core.files import replacing, require_writable, sha256_of, write_json
 from core.patches import ImageU8
 from core.patches.colours import SAMPLE, SWAPPED, look_swapped
@@ -59,12 +60,19 @@ def score_into(
     a finished one of the same as it is.
 
     Raises:
-        RunError: The interrupted run was another, or still goes on.
+        RunError: The folder holds the results of another slide; or the interrupted run was
+            another, or still goes on.
     """
     rule, watch = rule or TissueRule(), watch or SlideWatch()
     spec = specify_slide(view, classifier, rule, all_cells=all_cells)
-    if resume and (before := _finished(out, spec)) is not None:
-        return before
+    if (before := _finished(out)) is not None:
+        summary, slide = before
+        if slide.slide_fingerprint != spec.slide_fingerprint:
+            raise RunError(
+                f"{out} holds the results of another slide, {slide.slide}. Choose another folder."
+            )
+        if resume and slide == spec:
+            return summary
     require_writable(out)
     out.mkdir(parents=True, exist_ok=True)
     (out / SUMMARY).unlink(missing_ok=True)
@@ -103,13 +111,13 @@ def score_into(
     return summary
 
 
-def _finished(out: Path, spec: SlideSpec) -> dict[str, Any] | None:
-    """Return the summary of a finished run of the same, None if there is none."""
+def _finished(out: Path) -> tuple[dict[str, Any], SlideSpec] | None:
+    """Return the summary of a finished run and its specification, None if it is not whole."""
     try:
         summary: dict[str, Any] = json.loads((out / SUMMARY).read_text("utf-8"))
-        same = SlideSpec(**summary["spec"]) == spec
         hashes = {name: sha256_of(out / name) for name in FILES}
-        return summary if same and summary["files_sha256"] == hashes else None
+        whole = summary["files_sha256"] == hashes
+        return (summary, SlideSpec(**summary["spec"])) if whole else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -206,6 +214,8 @@ def _in_words(counts: dict[str, int], highest: float | None, picture: ImageU8) -
         words += f", {percent(share, 0)} unlike the training data"
     if counts["scored"] < counts["tissue"]:
         words += f"; {counts['scored']:,} scored"
+    if counts["withheld"]:
+        words += f"; {counts['withheld']:,} of one flat colour withheld"
     if counts["failed"]:
         words += f"; {counts['failed']:,} could not be read"
     if (black := black_share(picture)) >= _MUCH_BLACK:

@@ -255,13 +255,16 @@ def test_the_heat_map_is_a_pyramid_of_the_right_scale(toy_bundle: Path, tmp_path
         assert picture.width > 800
 
 
-def test_the_same_slide_again_is_known_and_another_is_not(
-    slide: Path, out: Path, toy_bundle: Path, capsys: pytest.CaptureFixture[str]
+def test_the_same_slide_again_is_known_and_another_does_not_take_its_folder(
+    slide: Path, out: Path, toy_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (out / "summary.json").read_bytes()
     arguments = (slide, "--out", out, "--model", toy_bundle, "--resume")
     assert regions(*arguments, "--all-cells") == 0
     assert "complete already" in capsys.readouterr().err
+    other = slide_of(tmp_path / "other.tif", tissue_image(green_cells(4, 4)))
+    assert regions(other, "--out", out, "--model", toy_bundle) == 2
+    assert f"the results of another slide, {slide.name}" in capsys.readouterr().err
     assert (out / "summary.json").read_bytes() == before
 
 
