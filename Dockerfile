@@ -1,6 +1,6 @@
 # The app for several users, without a GPU. Read-only root: run it with
 #   docker run --read-only --tmpfs /tmp -v nodelens:/data -p 127.0.0.1:8501:8501 nodelens
-# behind a proxy that speaks HTTPS and logs in; see docs/operations.md.
+# behind a proxy that speaks HTTPS, and with a login; see docs/operations.md.
 FROM python:3.11-slim AS build
 WORKDIR /src
 COPY requirements.txt requirements-cpu.lock ./

@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.guard import Guard
+from app.state.identity import settle_login
 from core import log
 from core.errors import NodelensError, SettingsError
 
@@ -33,6 +34,7 @@ def parts() -> dict[str, Any]:
     spare_the_garbage_collector()
     try:
         log.begin(os.environ)
+        settle_login()
     except SettingsError as error:
         sys.exit(str(error))
     return {

@@ -3,7 +3,8 @@
 NODELENS_LOG   text or json: events, one a line, to the standard error; not set: faults only
 
 An event has only the facts of `FACTS`, and none of them is a name, a path, or anything of a patch.
-Where events are noted, faults that libraries would print with their messages become events too.
+Faults that libraries would print with their messages become events too: those of files and of our
+own always, all others where events are noted.
 """
 
 import json
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from core.errors import SettingsError
+from core.errors import NodelensError, SettingsError
 
 FACTS: Final = frozenset(
     {
@@ -69,16 +70,21 @@ def begin(environment: Mapping[str, str]) -> None:
     _LOGGER.handlers[:] = [handler]
     _LOGGER.propagate = False
     _LOGGER.setLevel(logging.INFO if form else logging.ERROR)
-    for library in map(logging.getLogger, _TELL_FAULTS if form else ()):
-        if not any(isinstance(known, _FaultsAsEvents) for known in library.filters):
-            library.addFilter(_FaultsAsEvents())
+    for library in map(logging.getLogger, _TELL_FAULTS):
+        for known in [one for one in library.filters if isinstance(one, _FaultsAsEvents)]:
+            library.removeFilter(known)
+        library.addFilter(_FaultsAsEvents(Exception if form else (NodelensError, OSError)))
 
 
 class _FaultsAsEvents(logging.Filter):
+    def __init__(self, kinds: type[BaseException] | tuple[type[BaseException], ...]) -> None:
+        super().__init__()
+        self._kinds = kinds
+
     def filter(self, record: logging.LogRecord) -> bool:
         """Note where a fault was, and keep its message out."""
         error = record.exc_info[1] if record.exc_info else None
-        if error is None:
+        if not isinstance(error, self._kinds):
             return True
         event("fault", level=logging.ERROR, error=where(error))
         return False

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Annotated, Final, TypeVar
 
 from core.command_line import Flat, Program, run_program
+from core.wording import percent
 from training.options import (
     AverageOptions,
     CourseOptions,
@@ -286,7 +287,8 @@ def measure(options: Annotated[MeasureOptions, Flat]) -> int:
         one = card.orientations
         lines.append(
             f"Eight orientations move a logit by up to {one.band_logit:.3f} and change "
-            f"{one.changed_calls} of {one.patches:,} calls; {one.share:.1%} are within that band."
+            f"{one.changed_calls} of {one.patches:,} calls; {percent(one.share)} are within that "
+            "band."
         )
     if card.fast is not None:
         fast = card.fast
@@ -309,7 +311,7 @@ def domain(options: Annotated[DomainOptions, Flat]) -> int:
 
     reference = run_domain(options)
     sys.stdout.write(
-        f"Compared with {reference.patches:,} training patches; {reference.share:.1%} of "
+        f"Compared with {reference.patches:,} training patches; {percent(reference.share)} of "
         f"{reference.judged_on} are beyond the limit.\n"
     )
     return 0
@@ -446,7 +448,7 @@ PROGRAM: Final = Program(
         predict,
         leaderboard,
     ),
-    stopped="Stopped; the same command resumes from the last checkpoint.",
+    stopped="Stopped. The same command goes on from the last checkpoint; `course` begins anew.",
 )
 
 

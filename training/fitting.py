@@ -14,6 +14,7 @@ from core.bundle import InputTransform, build_network, known_slides
 from core.command_line import say
 from core.errors import NodelensError, RunError
 from core.files import alone_in, write_json
+from core.wording import percent
 from training.data.labelled import open_labelled, read_teacher
 from training.data.pack import Feed, open_pack, require_labels
 from training.data.split import (
@@ -261,8 +262,9 @@ def say_what_is_run(config: RunConfig, device: str) -> None:
             say(f"{name}: nothing; every patch trains, for all epochs")
             continue
         say(
-            f"{name}: {part.patches:,} patches, {part.positives / part.patches:.1%} with tumour, "
-            f"{len(part.slides)} known slides, {part.without_slide:,} patches of unknown slide"
+            f"{name}: {part.patches:,} patches, {percent(part.positives / part.patches)} with "
+            f"tumour, {len(part.slides)} known slides, {part.without_slide:,} patches of unknown "
+            "slide"
         )
     say(f"split: {config.split}; recipe: {config.recipe.name}; start: {config.initial.description}")
     say(f"device: {device}")

@@ -8,6 +8,7 @@ from core.command_line import say
 from core.errors import SourceError
 from core.files import require_apart
 from core.patches import PatchSource, open_source
+from core.patches.colours import colour_notes
 from core.patches.kaggle import is_kaggle_layout
 from core.scoring import write_kaggle
 from core.scoring.outputs import ids_in_order, read_scores
@@ -33,7 +34,7 @@ def run_predict(options: PredictOptions) -> int:
     sample = options.sample_submission or (beside if beside.is_file() else None)
     require_apart((options.out,), (sample, options.data))
     with _test_source(options.data) as source:  # before an hour of scoring
-        for note in source.remarks:
+        for note in (*source.remarks, *colour_notes(source)):
             say(f"Note: {note}")
         if sample is not None:
             ids_in_order({entry.id for entry in source.entries}, sample)

@@ -36,7 +36,7 @@ def slide_store(chosen: Settings) -> SlideStore:
 
 
 def _of_choices(store: SlideStore, job: Job) -> Hashable:
-    return job.id, store.choices(job).um_per_px
+    return job.id, store.choices(job).um_per_px, store.judged_um_px(job)
 
 
 def slide_stamp(store: SlideStore, job: Job) -> str:

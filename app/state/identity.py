@@ -7,12 +7,17 @@ never part of a URL, a log or a file.
 
 import re
 import secrets
+import tomllib
+from pathlib import Path
+from threading import Event
 from typing import Final
 from urllib.parse import quote, unquote
 
 import streamlit as st
+from streamlit import config
 
 from app.state import reading
+from core.errors import SettingsError, why
 
 COOKIE: Final = "nodelens_workspace"
 READER_COOKIE: Final = "nodelens_reader"
@@ -22,9 +27,42 @@ _READER: Final = "reader"
 _GIVEN_HERE: Final = "reader-given-here"
 
 
+_ASKS_PROVIDER: Final = Event()
+
+
+def settle_login() -> None:
+    """Settle for as long as the app runs whether it has a login.
+
+    Streamlit takes secrets that it cannot read for none, also those that are just being edited:
+    neither may open the pages to everyone.
+
+    Raises:
+        SettingsError: Secrets cannot be read, or there would be two logins.
+    """
+    for name in st.get_option("secrets.files"):
+        try:
+            if not Path(name).is_dir():
+                tomllib.loads(Path(name).read_text("utf-8"))
+        except FileNotFoundError:
+            if config.is_manually_set("secrets.files"):
+                raise SettingsError(f"{name} is named for secrets, but is not there.") from None
+        except (OSError, ValueError) as error:
+            raise SettingsError(
+                f"{name} cannot be read: {why(error)}. It may hold the login: correct it."
+            ) from None
+    if not st.secrets.load_if_toml_exists() or "auth" not in st.secrets:
+        return
+    if proxy_signs_in():
+        raise SettingsError(
+            "Two logins are set up, [auth] in the secrets and trusted headers. Keep one."
+        )
+    _ASKS_PROVIDER.set()
+
+
 def must_sign_in() -> bool:
     """Return whether this installation has a login, and it does not say who is here."""
-    return ("is_logged_in" in st.user or proxy_signs_in()) and _identity() is None
+    has_login = _ASKS_PROVIDER.is_set() or "is_logged_in" in st.user or proxy_signs_in()
+    return has_login and _identity() is None
 
 
 def proxy_signs_in() -> bool:
@@ -57,7 +95,7 @@ def login_name() -> str | None:
     email, name, sub = (_visible(st.user.get(claim)) for claim in ("email", "name", "sub"))
     # Some providers say "false", as text; those that know only verified ones say nothing.
     if email and str(st.user.get("email_verified", True)).lower() == "true":
-        return email.lower()[:200]
+        return (email.lower() if "@" in email else email)[:200]
     return " · ".join(part[:98] for part in (email or name, sub) if part)
 
 
@@ -98,7 +136,7 @@ def _visible(claim: object) -> str:
 
 
 def _identity() -> str | None:
-    by_proxy = proxy_signs_in() and st.user.get("email")
-    if not by_proxy and st.user.get("is_logged_in") is not True:
+    if not proxy_signs_in() and st.user.get("is_logged_in") is not True:
         return None
-    return f"login {st.user.get('iss', '')} {st.user.get('sub') or st.user.get('email', '')}"
+    who = st.user.get("sub") or str(st.user.get("email") or "").lower()
+    return f"login {st.user.get('iss', '')} {who}" if _visible(who) else None

@@ -133,6 +133,7 @@ class AuditStore(Runner[BackgroundTask]):
 
     def remove(self, job: Job) -> None:
         """Stop and delete an audit with its uploaded files."""
+        self.jobs.require_writable()
         self.forget(job)
         self.jobs.delete(job)
 

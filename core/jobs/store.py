@@ -152,6 +152,7 @@ class JobStore(JobFolder, Runner[BackgroundTask]):
 
     def remove(self, job: Job) -> None:
         """Stop and delete the job with its uploads and rows."""
+        self.require_writable()
         self.forget(job)
         self._looks.forget(job)
         self.delete(job)

@@ -38,8 +38,8 @@ class PatchSource(ABC):
         entries: The inputs in their order.
         notes: What was mended or left out in its tables, each with its number.
         tables_read: The tables that it was opened by, and those beside its patches.
-        coverage: How many inputs each table beside the patches labels, and of which ids there is
-            none.
+        coverage: How many inputs each table beside the patches labels, where that is not all,
+            and of which ids there is none.
         refused_tables: Why tables of labels beside the patches cannot be used, in sentences that
             are among the notes as well.
         unused_tables: The same of all tables among the patches that are not used as labels.

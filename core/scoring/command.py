@@ -79,7 +79,9 @@ def score_command(options: ScoreOptions) -> int:
             journal = open_journal(journal_path, spec, source, resume=options.resume)
             of_whole = {} if shard is None else {"shard": shard.facts(whole)}
             counts = score_into(out, source, classifier, journal, of_whole)
-            say_of_scored(source, journal_path)
+            for note in colour_notes(source):
+                say(f"Note: {note}")
+            say_of_scored(journal_path)
         else:
             say(f"{out.name} is complete already.")
             counts = finished
@@ -143,14 +145,13 @@ def _say_counts(counts: Mapping[str, int], where: str) -> int:
     return ALL_SCORED if counts["scored"] == sum(counts.values()) else SOME_NOT_SCORED
 
 
-def say_of_scored(source: PatchSource, journal_path: Path) -> None:
-    """Say what its colours, and the patches that were scored, give to think of a source."""
-    for note in (*colour_notes(source), *_remarks(journal_path)):
+def say_of_scored(journal_path: Path) -> None:
+    """Say what is to be thought of patches that were scored, with their number."""
+    for note in _remarks(journal_path):
         say(f"Note: {note}")
 
 
 def _remarks(journal_path: Path) -> Iterator[str]:
-    """What was said of patches that were scored, with their number."""
     unlike = 0
 
     def counted() -> Iterator[ScoreRow]:

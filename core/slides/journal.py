@@ -16,7 +16,8 @@ from core.slides.cells import CellResult, CellState, or_nan
 from core.slides.tissue import TissueRule
 from core.slides.view import SlideView
 
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+"""Of another format are runs whose cells may lie elsewhere: they begin anew."""
 _PIECES: Final = 64
 _PIECE_BYTES: Final = 64 * 1024
 
@@ -112,7 +113,7 @@ class SlideJournal:
         """Take the results that are there; return where the last whole batch ends."""
         self._file.seek(0)
         head = read_journal_line(self._file.readline())
-        if head is None:
+        if head is None or head.get("format", _FORMAT) != _FORMAT:
             return 0
         try:
             before = SlideSpec(**head["spec"])

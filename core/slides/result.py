@@ -68,8 +68,10 @@ def score_into(
     if (before := _finished(out)) is not None:
         summary, slide = before
         if slide.slide_fingerprint != spec.slide_fingerprint:
+            changed = " as it was before" if slide.slide == spec.slide else ", another slide"
             raise RunError(
-                f"{out} holds the results of another slide, {slide.slide}. Choose another folder."
+                f"{out} holds the results of {slide.slide}{changed}. Choose another folder, or "
+                "delete this one."
             )
         if resume and slide == spec:
             return summary

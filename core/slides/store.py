@@ -41,7 +41,8 @@ from core.slides.view import SLIDE_SUFFIXES, SlideView, open_slide
 _CHOICES_FILE: Final = "slide.json"
 _RESULT: Final = "result"
 _OVERVIEW: Final = "overview.png"
-_OVERVIEW_FACTS: Final = "overview.json"
+_OVERVIEW_FACTS: Final = "overview-2.json"
+"""The number is that of the rule by which a slide's spacing gives its cells."""
 _SHARE: Final = "tissue-share.npy"
 _DRAWN_SLIDE: Final = "drawn slide"
 """Instead of a path: data can be moved."""
@@ -162,13 +163,23 @@ class SlideStore(Runner[BackgroundTask]):
         return self.jobs.place_on_server(job.server_path)[0]
 
     def open(self, job: Job) -> SlideView:
-        """Return the slide at the chosen spacing.
+        """Return the slide at the chosen spacing; its cells are those of its results, if any.
 
         Raises:
             SourceError: It cannot be read.
             SpacingError: Its spacing must be given, or is too coarse.
         """
-        return open_slide(self.path(job), um_per_px=self.choices(job).um_per_px)
+        return open_slide(
+            self.path(job),
+            um_per_px=self.choices(job).um_per_px,
+            judged_um_px=self.judged_um_px(job),
+        )
+
+    def judged_um_px(self, job: Job) -> float | None:
+        """Return the spacing at which a finished slide was judged."""
+        if not (self.result(job) / SUMMARY).is_file():
+            return None
+        return float(self.summary(job)["slide"]["judged_um_per_px"])
 
     def result(self, job: Job) -> Path:
         """Return the folder of its results."""
@@ -297,6 +308,7 @@ class SlideStore(Runner[BackgroundTask]):
 
     def remove(self, job: Job) -> None:
         """Stop and delete the slide with its results; a file on the server stays."""
+        self.jobs.require_writable()
         self.forget(job)
         self._looking.forget(job)
         self.jobs.delete(job)

@@ -116,15 +116,18 @@ class SlideView(Sampled):
     """A slide as a picture of 0.97 µm/px.
 
     Where a level of the file has 0.97 µm/px within 3 %, its pixels are taken as they are. Else, or
-    where they would be read blurred, the next finer level is resampled by area.
+    where they would be read blurred, the next finer level is resampled by area. A file of up to
+    1.01 µm/px is taken as it is.
 
     Attributes:
         spacing: Of the full resolution.
         spacing_um_px: Of the view.
     """
 
-    def __init__(self, file: SlideFile, spacing: Spacing) -> None:
-        """See a file at 0.97 µm/px."""
+    def __init__(
+        self, file: SlideFile, spacing: Spacing, judged_um_px: float | None = None
+    ) -> None:
+        """See a file at 0.97 µm/px, or as it was judged before."""
         self.spacing = spacing
         factor = SPACING_UM_PX / spacing.um_px
         near = [
@@ -133,16 +136,19 @@ class SlideView(Sampled):
             if level.is_exact and abs(level.downsample / factor - 1) <= SPACING_TOLERANCE
         ]
         nearest = min(near, key=lambda one: abs(one / factor - 1), default=max(factor, 1.0))
-        super().__init__(file, nearest)
+        super().__init__(file, judged_um_px / spacing.um_px if judged_um_px else nearest)
         self.spacing_um_px = self.full_px * spacing.um_px
 
 
-def open_slide(path: Path, *, um_per_px: float | None = None) -> SlideView:
+def open_slide(
+    path: Path, *, um_per_px: float | None = None, judged_um_px: float | None = None
+) -> SlideView:
     """Return a slide, or a region of one, at 0.97 µm/px.
 
     Args:
         path: A file of a scanner (SVS, NDPI, MRXS, SCN, BIF, Philips, DICOM), a TIFF, PNG or JPEG.
         um_per_px: Spacing of its full resolution, where the file does not say it or is wrong.
+        judged_um_px: Spacing of the view, where cells lie on that of an earlier version.
 
     Raises:
         SourceError: It cannot be read.
@@ -150,7 +156,7 @@ def open_slide(path: Path, *, um_per_px: float | None = None) -> SlideView:
     """
     file = open_file(path)
     try:
-        return SlideView(file, settle_spacing(path.name, file.claimed, um_per_px))
+        return SlideView(file, settle_spacing(path.name, file.claimed, um_per_px), judged_um_px)
     except SourceError as error:
         file.close()
         if file.is_cut_off:  # what it says of itself may stand at its end

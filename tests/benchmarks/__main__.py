@@ -186,9 +186,9 @@ def main() -> int:
     lines: list[str] = []
     faults = []
 
-    def tell(*files: str) -> None:
-        lines.extend(files)
-        sys.stdout.write("\n".join(files) + "\n")
+    def tell(*more: str) -> None:
+        lines.extend(more)
+        sys.stdout.write("\n".join(more) + "\n")
         sys.stdout.flush()
 
     tell(f"{described}. {datetime.now(UTC):%d %B %Y}. Shipped model, median of {asked.rounds}.")

@@ -54,6 +54,21 @@ def test_faults_that_libraries_would_print_are_told_without_their_message(
     assert "JONES" not in err
 
 
+def test_no_message_of_a_fault_of_files_is_noted_where_no_log_is_asked_for(
+    restored: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.begin({"NODELENS_LOG": "json"})
+    log.begin({})
+    for kind in (FileNotFoundError, SettingsError):
+        try:
+            raise kind("PATIENT_JONES.tif")
+        except kind:
+            logging.getLogger("streamlit.error_util").exception("Uncaught app execution")
+        err = capsys.readouterr().err
+        assert f"fault error={kind.__name__} at test_log.py:" in err
+        assert "JONES" not in err
+
+
 def test_nothing_but_faults_is_noted_unless_asked_for(
     restored: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

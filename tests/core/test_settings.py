@@ -87,7 +87,7 @@ def test_ways_out_of_the_roots_are_refused_alike_whether_they_exist_or_not(tmp_p
     (tmp_path / "root-2").mkdir()
     (root / "link").symlink_to(tmp_path / "secret")
     (root / "loop").symlink_to(root / "loop")
-    notes = set()
+    refusals = set()
     for attempt in (
         str(tmp_path / "secret"),
         str(tmp_path / "absent"),
@@ -104,8 +104,8 @@ def test_ways_out_of_the_roots_are_refused_alike_whether_they_exist_or_not(tmp_p
     ):
         with pytest.raises(SourceError) as refusal:
             settings(root).server_source(attempt)
-        notes.add(str(refusal.value))
-    assert len(notes) == 1
+        refusals.add(str(refusal.value))
+    assert len(refusals) == 1
 
 
 def test_only_below_a_root_is_it_told_that_nothing_is_there(tmp_path: Path) -> None:

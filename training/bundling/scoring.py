@@ -114,7 +114,7 @@ def score_patches(
     journal_path = out.with_name(out.name + ".journal")
     journal = open_journal(journal_path, spec, source, resume=True)
     counts = score_into(out, source, classifier, journal)
-    say_of_scored(source, journal_path)
+    say_of_scored(journal_path)
     journal_path.unlink()
     left_out = {name: count for name, count in counts.items() if name != "scored" and count}
     if left_out:

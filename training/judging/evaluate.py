@@ -16,6 +16,7 @@ from core.bundle import metric_name, same_model
 from core.errors import EvidenceError, RunError
 from core.files import replacing, write_json
 from core.thresholds import choose, read_locked_point
+from core.wording import percent
 from training.bundling.calibration import RULE
 from training.bundling.performance import Performance, measure_performance, rates_at
 from training.judging.contest import Contest, contest
@@ -211,13 +212,14 @@ def evaluation_page(evaluation: Evaluation) -> str:
     return pages.page(
         _TEMPLATE,
         title=f"Evaluation of {subject.name}",
-        set=f"{performance.patches:,} patches, {slides}, {share:.1%} with tumour (not a clinical "
-        f"prevalence); {subject.scores.name}.",
+        set=f"{performance.patches:,} patches, {slides}, {percent(share)} with tumour (not a "
+        f"clinical prevalence); {subject.scores.name}.",
         curves=curves_figure([one for one in (subject, evaluation.against) if one is not None]),
         **vars(evaluation),
         notes=evaluation.notes,
         named=_named,
         shown=shown,
+        percent=percent,
     )
 
 

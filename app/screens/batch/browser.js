@@ -43,9 +43,9 @@ export default function (component) {
   if (!held.pressed) held.draw(); // what is being clicked stays until the click is done
   drawn.set(home, held);
   held.leaving?.abort();
-  held.leaving = new AbortController();
+  const leaving = (held.leaving = new AbortController());
   const heard = (name, hear, on = window, capture = false) =>
-    on.addEventListener(name, hear, { capture, signal: held.leaving.signal });
+    on.addEventListener(name, hear, { capture, signal: leaving.signal });
   heard("pointerdown", () => (held.pressed = true), home);
   for (const end of ["pointerup", "pointercancel"]) {
     heard(end, () =>
@@ -63,8 +63,8 @@ export default function (component) {
   mark(home, looked(data.job));
   if (held.acts.length) held.wait(); // what is heard comes apart, a moment later
   return () => {
-    held.leaving.abort(); // or the window would keep every list that was ever left
-    clearTimeout(held.again);
+    leaving.abort(); // or the window would keep every list that was ever left
+    if (held.leaving === leaving) clearTimeout(held.again);
   };
 }
 

@@ -43,7 +43,7 @@ def before_start(
         st.rerun()
 
     def way_out() -> None:
-        button(words.OTHER_FILES, "other-files", "", delete)
+        button(words.OTHER_FILES, "other-files", "", delete, disabled=not store.is_writable)
 
     report = looked_at(store, job, way_out)
     if report is None:

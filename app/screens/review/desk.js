@@ -22,7 +22,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const desk = desks.get(home);
   desk.tell = (what, more = {}) => setTriggerValue("told", { what, ...more, count: Date.now() });
   desk.open(data);
-  return () => desk.leave();
+  const turn = (desk.turn = {}); // a run that a newer one has overtaken may end after it began
+  return () => desk.turn === turn && desk.leave();
 }
 
 class Desk {

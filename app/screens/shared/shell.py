@@ -48,7 +48,6 @@ def shell() -> None:
                 _KEEP_NAME % {"name": identity.READER_COOKIE, "value": json.dumps(name)},
                 unsafe_allow_javascript=True,
             )
-    _installation()
 
 
 def tell_fault(error: Exception) -> bool:
@@ -67,13 +66,14 @@ def tell_fault(error: Exception) -> bool:
 
 
 def sign_in_or_stop() -> None:
-    """Draw who is signed in, where there is a login; end the page where nobody is."""
+    """Draw who is signed in, and what this installation lacks; end the page where nobody is."""
     if not identity.must_sign_in():
         name = identity.login_name()
         if name is not None and not identity.proxy_signs_in():
             with st.container(horizontal=True, key="nl-login"):
                 st.html(f'<span title="{escape(name)}">{escape(name)}</span>')
                 button("Sign out", "sign-out", "", st.logout, type="tertiary")
+        _installation()
         return
     if identity.proxy_signs_in():
         empty(*words.NOT_SIGNED_IN)
@@ -94,7 +94,7 @@ def _installation() -> None:
         chosen = resources.settings()
     except NodelensError:
         return  # the page says so
-    if chosen.leads and not identity.must_sign_in() and identity.login_name() is None:
+    if chosen.leads and identity.login_name() is None:
         st.warning(words.LEADS_WITHOUT_LOGIN, icon=":material/badge:")
     if not resources.folder_lock(chosen.data_dir).held():
         st.warning(why_unchanged(chosen.data_dir), icon=":material/lock:")

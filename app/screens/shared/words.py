@@ -12,8 +12,9 @@ LEADS_WITHOUT_LOGIN: Final = (
 )
 SIGN_IN: Final = (
     "Sign in.",
-    "This installation asks who you are. If you come back to this page after you have signed in, "
-    "the sign-in failed. Try again; if it fails again, tell whoever runs NodeLens.",
+    "This installation asks who you are. You come to the Overview then; if you followed a link, "
+    "open it again. If you come back to this page, the sign-in failed: try again, and if it fails "
+    "again, tell whoever runs NodeLens.",
 )
 SIGN_IN_BROKEN: Final = "Sign-in is not set up correctly: {why} Tell whoever runs NodeLens."
 NOT_SIGNED_IN: Final = (

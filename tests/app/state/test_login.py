@@ -1,12 +1,17 @@
 """Who is here where a login says so, and what is shown to whom it does not name."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from app.state import identity
+from core.errors import SettingsError
 from core.roles import Role, person
 from core.settings import Settings
 from tests.app.conftest import HOME, html, logged_in, markup
@@ -53,6 +58,44 @@ def test_capitals_of_an_address_make_neither_another_reader_nor_no_lead(
     assert person("Lea Lead", leads=leads, logged_in=True).role == Role.LEAD
 
 
+@pytest.fixture
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The file that an installation names for its secrets."""
+    monkeypatch.setattr(identity, "_ASKS_PROVIDER", Event())
+    monkeypatch.setattr("streamlit.user", {})  # as Streamlit has it without [auth]
+    named = config.get_option("secrets.files")
+    config.set_option("secrets.files", [str(tmp_path / "secrets.toml")], "a test")
+    st.secrets._reset()
+    yield tmp_path / "secrets.toml"
+    config.set_option("secrets.files", named)
+    config.set_option("server.trustedUserHeaders", {})
+    st.secrets._reset()
+
+
+def test_secrets_that_cannot_be_read_or_name_two_logins_end_the_start(secrets: Path) -> None:
+    with pytest.raises(SettingsError, match="is not there"):
+        identity.settle_login()
+    for broken in (b'[auth]\nclient_secret = "x', b"\xff\xfe"):
+        secrets.write_bytes(broken)
+        with pytest.raises(SettingsError, match="cannot be read"):
+            identity.settle_login()
+    secrets.write_text("[auth]\nclient_id = 'x'\n")
+    config.set_option("server.trustedUserHeaders", {"X-Forwarded-Email": "email"})
+    with pytest.raises(SettingsError, match="Two logins"):
+        identity.settle_login()
+
+
+def test_a_login_stays_while_its_secrets_are_edited(secrets: Path) -> None:
+    secrets.write_text("[other]\n")
+    identity.settle_login()
+    assert not identity.must_sign_in()
+    secrets.write_text("[auth]\nclient_id = 'x'\n")
+    st.secrets._reset()
+    identity.settle_login()
+    secrets.write_text("[auth")
+    assert identity.must_sign_in()
+
+
 @pytest.mark.parametrize("view", ["batch", "review"])
 @pytest.mark.usefixtures("data_dir")
 def test_where_there_is_a_login_nothing_is_shown_until_someone_signs_in(
@@ -86,6 +129,11 @@ def test_a_proxy_says_who_is_here_where_its_headers_are_trusted(
         assert not identity.must_sign_in()
         assert identity.login_name() == "ann@x.org"
         assert identity.owner() == "login  ann@x.org"
+        monkeypatch.setattr("streamlit.user", {"email": "Ann@X.org"})
+        assert identity.owner() == "login  ann@x.org"
+        monkeypatch.setattr("streamlit.user", {"email": "CLINIC\\AnnB"})  # no address
+        leads = Settings.from_environment({"NODELENS_LEADS": "CLINIC\\AnnB"}).leads
+        assert leads == {identity.login_name()}
         monkeypatch.setattr("streamlit.user", {"email": None})
         found = AppTest.from_file(str(HOME), default_timeout=90).run()
         assert "Not signed in" in html(found)

@@ -30,12 +30,12 @@ class Upload(io.BytesIO):
 
 
 def uploads(names: list[str]) -> list[Upload]:
-    progress = []
+    files = []
     for name, image in zip(names, noise_patches(len(names)), strict=True):
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "PNG")
-        progress.append(Upload(name, buffer.getvalue()))
-    return progress
+        files.append(Upload(name, buffer.getvalue()))
+    return files
 
 
 def test_uploaded_tables_tell_label_slide_and_split(tmp_path: Path) -> None:

@@ -90,8 +90,8 @@ def test_pictures_that_an_earlier_run_left_are_told(
         explain(
             tmp_path / f"in-{count}", "--out", tmp_path / "out", "--model", toy_bundle, "--quick"
         )
-        is_refused = "contains 2 pictures of an earlier run" in capsys.readouterr().err
-        assert is_refused is (count == 1)
+        is_told = "contains 2 pictures of an earlier run" in capsys.readouterr().err
+        assert is_told is (count == 1)
 
 
 def test_the_table_may_stand_elsewhere_and_methods_layers_and_targets_be_chosen(

@@ -264,7 +264,12 @@ def test_the_same_slide_again_is_known_and_another_does_not_take_its_folder(
     assert "complete already" in capsys.readouterr().err
     other = slide_of(tmp_path / "other.tif", tissue_image(green_cells(4, 4)))
     assert regions(other, "--out", out, "--model", toy_bundle) == 2
-    assert f"the results of another slide, {slide.name}" in capsys.readouterr().err
+    assert f"the results of {slide.name}, another slide" in capsys.readouterr().err
+    same_name = tmp_path / "new" / slide.name
+    same_name.parent.mkdir()
+    other.rename(same_name)
+    assert regions(same_name, "--out", out, "--model", toy_bundle) == 2
+    assert "as it was before" in capsys.readouterr().err
     assert (out / "summary.json").read_bytes() == before
 
 

@@ -4,6 +4,7 @@ import threading
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from core.__main__ import main
 from core.errors import RunError
+from core.files import journal_line
 from core.patches import Patch, PatchEntry
 from core.scoring import Classifier
 from core.slides import (
@@ -218,6 +220,14 @@ def test_an_interrupted_run_ends_like_an_unbroken_one(
     other = specify_slide(view, classifier, TissueRule(), all_cells=True)
     with pytest.raises(RunError, match="all_cells False, now True"):
         SlideJournal(journal_path, other, resume=True)
+    head, rest = journal_path.read_bytes().split(b"\n", 1)
+    facts = {"format": 1, "spec": asdict(spec)}  # its cells may lie elsewhere
+    journal_path.write_bytes(journal_line(facts) + rest)
+    with SlideJournal(journal_path, spec, resume=True) as journal:
+        assert not journal.kept
+    journal_path.write_bytes(head + b"\n" + rest)
+    with SlideJournal(journal_path, spec, resume=True) as journal:
+        assert journal.kept
 
 
 def test_damaged_places_fail_alone(toy_classifier: Classifier, tmp_path: Path) -> None:

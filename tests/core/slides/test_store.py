@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from core.errors import SourceError, SpacingError
+from core.files import write_json
 from core.jobs.folder import Job
 from core.scoring import Classifier
 from core.slides import TissueRule, find_tissue, open_slide, score_into
 from core.slides import store as slide_store
 from core.slides.store import SlideChoices, SlidePreview, SlideStore
+from core.slides.tissue import CELL_PX
 from tests.core.slides.toys import green_cells, green_finder, slide_of, tissue_image
 
 OWNER = "o" * 43
@@ -139,6 +141,26 @@ def test_a_stopped_slide_resumes_and_ends_like_an_unbroken_one(
     again = another.cells(job)
     assert again.flagged.sum() == another.summary(job)["cells"]["flagged"]
     assert again.tissue.sum() == another.summary(job)["cells"]["tissue"]
+
+
+def test_cells_of_an_earlier_version_stay_on_the_tissue_that_they_were_judged_by(
+    store: SlideStore, slide: Path, toy_classifier: Classifier
+) -> None:
+    job = store.jobs.add_server_path(OWNER, "a", slide.resolve())
+    store.start(job, toy_classifier)
+    store.wait(job, 60)
+    with store.open(job) as view:
+        assert view.spacing_um_px == store.summary(job)["slide"]["judged_um_per_px"]
+        now_px = view.full_px
+    summary = store.summary(job)
+    summary["slide"]["judged_um_per_px"] *= 1.016
+    write_json(store.result(job) / "summary.json", summary)
+    with store.open(job) as view:
+        assert view.full_px == pytest.approx(1.016 * now_px)
+        assert view.full_px * CELL_PX == pytest.approx(store.cell_px(job))
+    store.restart(job)
+    with store.open(job) as view:
+        assert view.full_px == now_px
 
 
 def task_ends_after_a_block(store: SlideStore, job: Job, classifier: Classifier) -> None:

@@ -192,15 +192,15 @@ def test_at_rest_nothing_moves() -> None:
 
 
 def test_a_quarter_turn_is_rot90() -> None:
-    warp_matrix = warped(angle=torch.full((2,), math.pi / 2))
-    torch.testing.assert_close(warp_matrix, PLANES.rot90(1, dims=(2, 3)), atol=0.05, rtol=0)
+    pictures = warped(angle=torch.full((2,), math.pi / 2))
+    torch.testing.assert_close(pictures, PLANES.rot90(1, dims=(2, 3)), atol=0.05, rtol=0)
 
 
 def test_a_zoom_of_two_shows_the_middle_half_enlarged() -> None:
-    warp_matrix = warped(zoom=torch.full((2,), 2.0))
+    pictures = warped(zoom=torch.full((2,), 2.0))
     middle = PLANES[:, :, 23:73, 23:73]
     enlarged = functional.interpolate(middle, scale_factor=2, mode="bilinear")[:, :, 2:98, 2:98]
-    torch.testing.assert_close(warp_matrix, enlarged, atol=0.05, rtol=0)
+    torch.testing.assert_close(pictures, enlarged, atol=0.05, rtol=0)
 
 
 def test_a_shear_moves_rows_by_their_distance_from_the_middle() -> None:

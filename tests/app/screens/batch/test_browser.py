@@ -186,6 +186,7 @@ def test_a_head_sorts_once_a_key_draws_the_map_and_back_leads_to_the_list(
         expect(second).to_have_class("looked")
         page.evaluate(SHOWN_OF_ANOTHER_BATCH)
         expect(second).to_have_class("looked")
+        assert second.get_attribute("data-at") != "0"
 
         plain = page.locator(".nl-picture img").get_attribute("src") or ""
         page.keyboard.press("m")
