@@ -402,7 +402,7 @@ def test_a_case_is_started_from_a_scored_batch_and_a_second_reading_from_the_cas
     second = list(ReviewStore(data / "review.sqlite").record().cases.values())[-1]
     assert second.of == (case.case,)
     ben = Hand(data, "Ben", case=second.case)
-    assert "no score, no map, no other verdicts" in ben.screen["evidence"]
+    assert "no score, no Grad-CAM, no other verdicts" in ben.screen["evidence"]
     assert "nl-read-score" not in json.dumps(ben.answer)
     assert ben.seat.picture(0, "-map") is None
 
