@@ -59,6 +59,7 @@ if __name__ == "__main__":
     shell.shell()
     address.arrive(page.url_path)
     shell.sign_in_or_stop()
+    shell.tell_installation()
     page.run()
 else:
     from app.starting import parts

@@ -25,8 +25,6 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _WORKSPACE: Final = "workspace"
 _READER: Final = "reader"
 _GIVEN_HERE: Final = "reader-given-here"
-
-
 _ASKS_PROVIDER: Final = Event()
 
 

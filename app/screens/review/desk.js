@@ -22,8 +22,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const desk = desks.get(home);
   desk.tell = (what, more = {}) => setTriggerValue("told", { what, ...more, count: Date.now() });
   desk.open(data);
-  const turn = (desk.turn = {}); // a run that a newer one has overtaken may end after it began
-  return () => desk.turn === turn && desk.leave();
+  const run = (desk.latest = {}); // one that a newer run has overtaken may end after that began
+  return () => desk.latest === run && desk.leave();
 }
 
 class Desk {

@@ -66,14 +66,13 @@ def tell_fault(error: Exception) -> bool:
 
 
 def sign_in_or_stop() -> None:
-    """Draw who is signed in, and what this installation lacks; end the page where nobody is."""
+    """Draw who is signed in, where there is a login; end the page where nobody is."""
     if not identity.must_sign_in():
         name = identity.login_name()
         if name is not None and not identity.proxy_signs_in():
             with st.container(horizontal=True, key="nl-login"):
                 st.html(f'<span title="{escape(name)}">{escape(name)}</span>')
                 button("Sign out", "sign-out", "", st.logout, type="tertiary")
-        _installation()
         return
     if identity.proxy_signs_in():
         empty(*words.NOT_SIGNED_IN)
@@ -88,7 +87,7 @@ def sign_in_or_stop() -> None:
     st.stop()
 
 
-def _installation() -> None:
+def tell_installation() -> None:
     """Say what of this installation keeps people from what they may expect."""
     try:
         chosen = resources.settings()
