@@ -12,9 +12,9 @@ LEADS_WITHOUT_LOGIN: Final = (
 )
 SIGN_IN: Final = (
     "Sign in.",
-    "This installation asks who you are. You come to the Overview then; if you followed a link, "
-    "open it again. If you come back to this page, the sign-in failed: try again, and if it fails "
-    "again, tell whoever runs NodeLens.",
+    "This installation asks who you are. Signing in takes you to the Overview; if you followed a "
+    "link, open it again. If you see this page again, the sign-in failed: try once more, then tell "
+    "whoever runs NodeLens.",
 )
 SIGN_IN_BROKEN: Final = "Sign-in is not set up correctly: {why} Tell whoever runs NodeLens."
 NOT_SIGNED_IN: Final = (
