@@ -125,15 +125,17 @@ def validation_metrics(calibration: Calibration) -> dict[str, Measured]:
 
 def rate_interval(evidence: Evidence, name: MetricName, threshold: float) -> Measured | None:
     """Return a rate at a threshold, None where it has no interval."""
-    rate = rates_at(evidence, threshold)[name]
+    slides = SlideBootstrap.seeded(evidence)
+    rate = rates_at(OperatingTable.of(evidence), slides, threshold)[name]
     return rate if rate.has_interval else None
 
 
-def rates_at(evidence: Evidence, threshold: float) -> dict[MetricName, Measured]:
+def rates_at(
+    table: OperatingTable, slides: SlideBootstrap | None, threshold: float
+) -> dict[MetricName, Measured]:
     """Return every metric at a threshold, with intervals over slides or, without them, Wilson's."""
-    slides = SlideBootstrap.seeded(evidence)
     counts = None if slides is None else ResampledCounts.of(slides, threshold)
-    return metrics_at(OperatingTable.of(evidence).confusion(threshold), counts)
+    return metrics_at(table.confusion(threshold), counts)
 
 
 def _brier(slides: SlideBootstrap) -> Resampled:

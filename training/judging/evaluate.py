@@ -45,11 +45,18 @@ class JudgedThreshold:
     metrics: Mapping[str, statistics.Measured]
 
     @classmethod
-    def of(cls, evidence: statistics.Evidence, name: str, threshold: float, origin: str) -> Self:
+    def of(
+        cls,
+        table: statistics.OperatingTable,
+        slides: statistics.SlideBootstrap | None,
+        name: str,
+        threshold: float,
+        origin: str,
+    ) -> Self:
         """Judge a threshold."""
-        confusion = statistics.OperatingTable.of(evidence).confusion(threshold)
+        confusion = table.confusion(threshold)
         counts = {name: getattr(confusion, name) for name in ("tp", "fp", "fn", "tn")}
-        metrics = {str(name): one for name, one in rates_at(evidence, threshold).items()}
+        metrics = {str(name): one for name, one in rates_at(table, slides, threshold).items()}
         return cls(name, threshold, origin, counts, metrics)
 
 
@@ -77,10 +84,12 @@ def run_evaluate(options: EvaluateOptions) -> Evaluation:
     """
     options.out.mkdir(parents=True, exist_ok=True)
     subject = open_subject(options.what, options.scoring, options.out)
-    performance = measure_performance(subject.scores.evidence)
+    evidence = subject.scores.evidence
+    performance = measure_performance(evidence)
+    table = statistics.OperatingTable.of(evidence)
+    slides = statistics.SlideBootstrap.seeded(evidence)
     thresholds = [
-        JudgedThreshold.of(subject.scores.evidence, *named)
-        for named in _thresholds(subject, options)
+        JudgedThreshold.of(table, slides, *named) for named in _thresholds(subject, options)
     ]
     other = comparison = None
     if options.against is not None:
